@@ -1,0 +1,53 @@
+package schema
+
+import "time"
+
+// Settings is what a puddle runs under: every limit of the house, with its
+// safe default in DefaultSettings. The command line, the environment and the
+// configuration file set them; README's table of settings names each.
+type Settings struct {
+	Transient string // who may make a room by walking in: a Transient… word
+
+	PingEvery   time.Duration // a ping to every socket that was silent for so long
+	SilentAfter time.Duration // a socket that answers nothing for so long is closed
+	HeaderTime  time.Duration // a request's head must be whole within this
+	CloseTime   time.Duration // a closing handshake must be done within this
+	PeerTime    time.Duration // a peer that acknowledges nothing for so long is hung
+
+	HeaderBytes  int // a request's head, bytes
+	MessageBytes int // a message, bytes
+	Fragments    int // frames of one message
+	OutboxBytes  int // what may wait for one socket, bytes; beyond it 4503
+	Sockets      int // sockets of one puddle
+	LogBytes     int // a puddle's log, bytes; a power of two
+	SlabBytes    int // all partial messages and outboxes of one puddle, bytes
+	FanoutSlice  int // sends of one room before the loop looks at its sockets again
+}
+
+// Who may make a room by walking in (--transient).
+const (
+	TransientPrimary       = "primary"
+	TransientAuthenticated = "authenticated"
+	TransientAnyone        = "anyone"
+	TransientNobody        = "nobody"
+)
+
+// DefaultSettings are the settings where nobody said otherwise.
+func DefaultSettings() Settings {
+	return Settings{
+		Transient:    TransientPrimary,
+		PingEvery:    25 * time.Second,
+		SilentAfter:  60 * time.Second,
+		HeaderTime:   10 * time.Second,
+		CloseTime:    5 * time.Second,
+		PeerTime:     3 * time.Second,
+		HeaderBytes:  8 << 10,
+		MessageBytes: 64 << 10,
+		Fragments:    1024,
+		OutboxBytes:  1 << 20,
+		Sockets:      1 << 20,
+		LogBytes:     16 << 20,
+		SlabBytes:    1 << 30,
+		FanoutSlice:  256,
+	}
+}
