@@ -1,0 +1,81 @@
+package ipc
+
+import "github.com/porthouse/porthouse/schema"
+
+// LinkDescriptor is the descriptor at which a puddle finds its link to the
+// supervisor; everything else it is given comes over that.
+const LinkDescriptor = 3
+
+// ToPuddle is one word of the supervisor to a puddle: exactly one field is set.
+type ToPuddle struct {
+	Start    *Start    `msgpack:",omitempty"`
+	Peer     *Peer     `msgpack:",omitempty"`
+	PeerGone *PeerGone `msgpack:",omitempty"`
+	Serve    *Serve    `msgpack:",omitempty"`
+	Close    *Close    `msgpack:",omitempty"`
+	Stop     *Stop     `msgpack:",omitempty"`
+}
+
+// Start is the first word. Its descriptors are, in this order: the table's
+// memfd, the eventfd that tells the supervisor of news in the log, and the
+// slot's listeners.
+type Start struct {
+	Slot     int
+	Settings schema.Settings
+	LogLevel int  // a slog.Level
+	LogJSON  bool // text otherwise
+}
+
+// Peer brings one end of a fresh link to another puddle, as its descriptor.
+type Peer struct {
+	Slot int
+}
+
+// PeerGone says that the process in Slot is dead and its sockets with it.
+type PeerGone struct {
+	Slot int
+}
+
+// Serve says that the puddle has been given every peer there is and may
+// accept; it answers Ready when it does.
+type Serve struct{}
+
+// Close asks for one sequence to be closed.
+type Close struct {
+	Sequence schema.SequenceID
+	Code     schema.CloseCode
+	Reason   string
+}
+
+// Stop says: accept no more, close everybody with 1001, flush, exit.
+type Stop struct {
+	Drain int64 // at most so many nanoseconds
+}
+
+// FromPuddle is one word of a puddle to the supervisor: exactly one field is set.
+type FromPuddle struct {
+	Started *Started `msgpack:",omitempty"`
+	Ready   *Ready   `msgpack:",omitempty"`
+	Hung    *Hung    `msgpack:",omitempty"`
+	Closed  *Closed  `msgpack:",omitempty"`
+}
+
+// Started says that the table is mapped and the loop runs.
+type Started struct {
+	Pid int
+}
+
+// Ready says that the puddle is linked with its peers and accepts.
+type Ready struct{}
+
+// Hung says that a peer acknowledged nothing for longer than
+// Settings.PeerTime and stands in others' way.
+type Hung struct {
+	Slot int
+}
+
+// Closed answers Close: whether such a sequence was here.
+type Closed struct {
+	Sequence schema.SequenceID
+	Found    bool
+}

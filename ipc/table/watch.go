@@ -1,0 +1,166 @@
+package table
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/porthouse/porthouse/schema"
+)
+
+// The supervisor's side of a table: it looks at what another process serves.
+
+// Seen is one live socket as another process sees it.
+type Seen struct {
+	ID      schema.SequenceID
+	State   schema.State
+	Room    string // empty: in none
+	Address netip.AddrPort
+	Since   time.Time
+}
+
+// News is one thing that the registry wants to know.
+type News struct {
+	Kind    Kind // Join, Leave, Gone, Hold, Release
+	ID      schema.SequenceID
+	State   schema.State
+	Room    string
+	Address netip.AddrPort
+	Since   time.Time
+}
+
+// SetHouse tells every process that serves the table what the house does.
+func (t *Table) SetHouse(h House) { atomic.StoreUint32(&t.h.house, uint32(h)) }
+
+// Heartbeat moves every second while the loop turns.
+func (t *Table) Heartbeat() uint64 { return atomic.LoadUint64(&t.h.heartbeat) }
+
+// Generation counts the processes that have served the table.
+func (t *Table) Generation() uint64 { return atomic.LoadUint64(&t.h.generation) }
+
+// Sockets calls yield with each socket that is a sequence until it returns
+// false. Each copy is consistent; the whole is as of no one instant.
+func (t *Table) Sequences(yield func(Seen) bool) {
+	for i := range t.Sockets {
+		s := &t.Sockets[i]
+		id := atomic.LoadUint64((*uint64)(&s.ID))
+		if id == 0 {
+			if s.Since == 0 && s.Room == 0 {
+				return // never used, and none after it
+			}
+			continue
+		}
+		seen := Seen{ID: schema.SequenceID(id), State: s.State, Room: t.nameOf(s.Room), Address: addressOf(s.Addr[:], s.Port), Since: time.UnixMilli(s.Since)}
+		if atomic.LoadUint64((*uint64)(&s.ID)) != id {
+			continue // it went while we looked
+		}
+		if !yield(seen) {
+			return
+		}
+	}
+}
+
+func (t *Table) nameOf(room uint32) string {
+	if int(room) >= len(t.Rooms) {
+		return ""
+	}
+	r := &t.Rooms[room]
+	if ref := atomic.LoadUint64(&r.Ref); ref != 0 {
+		if int(r.Length) <= len(r.Text) {
+			return r.Name()
+		}
+	}
+	return ""
+}
+
+func addressOf(addr []byte, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(addr)).Unmap(), port)
+}
+
+// Extra of the records that are news: what the registry keeps of them, since
+// the entry may be another's by the time it reads.
+const joinExtra = 16 + 2 + 8
+
+// PutJoin writes what the registry keeps of a join.
+func (s *Socket) PutJoin(extra []byte) {
+	copy(extra, s.Addr[:])
+	binary.LittleEndian.PutUint16(extra[16:], s.Port)
+	binary.LittleEndian.PutUint64(extra[18:], uint64(s.Since))
+}
+
+// JoinExtra is how many extra bytes a Join record needs for a room's name.
+func JoinExtra(name string) int { return joinExtra + len(name) }
+
+// PutName writes a room's name behind what PutJoin wrote, or alone.
+func PutName(extra []byte, name string) { copy(extra[len(extra)-len(name):], name) }
+
+// News calls f with everything that happened since it was last called.
+// resync means that news were lost because the reader was too slow: then
+// Sequences and the rooms in them are the truth, and what f heard may be
+// forgotten.
+func (t *Table) News(f func(News)) (resync bool) {
+	head := atomic.LoadUint64(&t.h.head)
+	at := max(atomic.LoadUint64(&t.h.follow), atomic.LoadUint64(&t.h.newsFrom))
+	for at < head {
+		r := t.At(at)
+		size, kind := uint64(r.Size), r.Kind
+		var news News
+		if kind.news() {
+			news = t.newsOf(at, r)
+		}
+		if atomic.LoadUint64(&t.h.followLost) != 0 || size == 0 || size > head-at {
+			atomic.StoreUint64(&t.h.follow, atomic.LoadUint64(&t.h.head))
+			atomic.StoreUint64(&t.h.followLost, 0)
+			return true
+		}
+		if kind.news() {
+			f(news)
+		}
+		at += size
+		atomic.StoreUint64(&t.h.follow, at)
+	}
+	return false
+}
+
+func (t *Table) newsOf(at uint64, r *Record) News {
+	news := News{Kind: r.Kind, ID: r.ID, State: r.State}
+	from := at&uint64(len(t.log)-1) + uint64(recordSize)
+	if from+uint64(r.Extra) > uint64(len(t.log)) {
+		return news // overwritten while we looked
+	}
+	extra := t.log[from : from+uint64(r.Extra)]
+	if r.Kind == Join && len(extra) >= joinExtra {
+		news.Address = addressOf(extra[:16], binary.LittleEndian.Uint16(extra[16:]))
+		news.Since = time.UnixMilli(int64(binary.LittleEndian.Uint64(extra[18:])))
+		extra = extra[joinExtra:]
+	}
+	news.Room = string(extra)
+	return news
+}
+
+// Reset makes the table as new for a process that starts with no socket. The
+// counters that only grow stay; nobody may serve the table meanwhile.
+func (t *Table) Reset() error {
+	l := t.h.geometry.layout()
+	atomic.StoreUint64(&t.h.head, 0)
+	atomic.StoreUint64(&t.h.tail, 0)
+	atomic.StoreUint64(&t.h.follow, 0)
+	atomic.StoreUint64(&t.h.followLost, 0)
+	atomic.StoreUint64(&t.h.newsFrom, 0)
+	atomic.StoreUint64(&t.h.reading, 0)
+	t.h.peers = [Slots]Peer{}
+	for c := firstGauge; c < behindGauges; c++ {
+		atomic.StoreUint64(&t.h.counters[c], 0)
+	}
+	t.h.epoch = newEpoch()
+	return errors.Join(forget(t.mem[l.sockets:l.end]))
+}
+
+func newEpoch() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:]) | 1
+}
