@@ -19,6 +19,7 @@ const (
 	Gone                // the entry is about to be free
 	Hold                // Room has its first member here
 	Release             // Room has lost its last member here
+	Tell                // a Hold said again, to peers that ask
 )
 
 // Record is one thing that happened. What follows a change of state is held
@@ -126,7 +127,8 @@ func (k Kind) news() bool {
 // record from tail to head.
 func (t *Table) apply(r *Record) {
 	if r.From != 0 {
-		t.h.peers[r.From-1].Heard = r.Heard
+		peer := &t.h.peers[r.From-1]
+		peer.Heard = max(peer.Heard, r.Heard)
 	}
 	if r.Kind == Message && r.Room != NoRoom {
 		t.Rooms[r.Room].Count[0] = r.Count

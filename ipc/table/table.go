@@ -104,6 +104,7 @@ const (
 	FlagPaused                     // not read, until the log has room
 	FlagPinged                     // a ping is out, no byte has come since
 	FlagShut                       // our side of the stream is shut down
+	FlagKnown                      // the registry knows it
 )
 
 // Socket is one entry: one socket, a sequence. Free when ID is 0.

@@ -1,0 +1,113 @@
+package puddle
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/schema"
+)
+
+// acceptMost is how many connections one event takes in before the loop looks
+// at its sockets again.
+const acceptMost = 64
+
+type listener struct {
+	fd   int
+	open bool
+}
+
+func (p *Puddle) openDoors() {
+	for n := range p.listeners {
+		l := &p.listeners[n]
+		if l.open || p.stopping || !p.serving {
+			continue
+		}
+		if err := p.poll.watch(l.fd, readable, func(netpoll.EpollEvent) { p.onListener(l) }); err != nil {
+			p.log.Error("cannot watch a listener", "error", err)
+			continue
+		}
+		l.open = true
+	}
+}
+
+func (p *Puddle) closeDoors() {
+	for n := range p.listeners {
+		if l := &p.listeners[n]; l.open {
+			p.poll.forget(l.fd)
+			l.open = false
+		}
+	}
+}
+
+func (p *Puddle) onListener(l *listener) {
+	for range acceptMost {
+		fd, address, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			p.accepted(int32(fd), address)
+			continue
+		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR), errors.Is(err, unix.EPROTO):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+		default:
+			// Out of descriptors or memory: the clock opens the doors again.
+			p.table.Add(table.RefusedRow("limit"), 1)
+			p.log.Warn("accepting pauses: raise the limit of open files, or add puddles", "error", err)
+			p.closeDoors()
+		}
+		break
+	}
+	p.endTick()
+}
+
+// accepted gives a connection its entry and looks at what came with it.
+func (p *Puddle) accepted(fd int32, address unix.Sockaddr) {
+	i, ok := p.table.TakeSocket()
+	if !ok {
+		p.table.Add(table.RefusedRow("limit"), 1)
+		full := reject(503, schema.Full, "the house is full: come back later")
+		send(fd, full.answer().append(nil))
+		unix.Close(int(fd))
+		return
+	}
+	for int(i) >= len(p.hands) {
+		p.hands = append(p.hands, hand{})
+	}
+	p.hands[i] = hand{next: none, prev: none}
+	s := &p.table.Sockets[i]
+	*s = table.Socket{
+		FD: fd, State: schema.Handshake, Room: table.NoRoom, Heard: p.now,
+		Since: time.Now().UnixMilli(),
+	}
+	s.Addr, s.Port = peerAddress(address)
+	s.ID = p.newID()
+	id := s.ID
+	p.live++
+	p.table.Add(table.StateGauge+table.Counter(schema.Handshake), 1)
+	p.schedule(i, p.now+seconds(p.settings.HeaderTime))
+	p.read(i)
+	if s.ID != id {
+		return // answered and gone
+	}
+	if err := p.poll.addSocket(fd, i, uint64(id)); err != nil {
+		p.log.Warn("a socket cannot be watched", "error", err)
+		p.happen(i, ended)
+		return
+	}
+	p.setEvents(i)
+}
+
+func peerAddress(address unix.Sockaddr) ([16]byte, uint16) {
+	switch a := address.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(a.Addr).As16(), uint16(a.Port)
+	case *unix.SockaddrInet6:
+		return a.Addr, uint16(a.Port)
+	}
+	return [16]byte{}, 0
+}

@@ -1,0 +1,371 @@
+package puddle
+
+import (
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/sequence"
+	"github.com/porthouse/porthouse/schema"
+)
+
+// input is an event with what it brings.
+type input struct {
+	event   sequence.Event
+	code    schema.CloseCode
+	reason  string
+	payload []byte // of a ping
+	after   uint64 // inbound offset behind the frame, if one brought it
+}
+
+var (
+	ended    = input{event: sequence.Ended}
+	overdue  = input{event: sequence.Overdue}
+	quiet    = input{event: sequence.Quiet}
+	flushed  = input{event: sequence.Flushed}
+	heard    = input{event: sequence.Heard}
+	admitted = input{event: sequence.Admitted}
+)
+
+func gone(code schema.CloseCode, reason string) input {
+	return input{event: sequence.PutOut, code: code, reason: reason}
+}
+
+func violated(code schema.CloseCode, reason string) input {
+	return input{event: sequence.Violated, code: code, reason: reason}
+}
+
+// happen lets the sequence say what follows from an event, and does it.
+func (p *Puddle) happen(i uint32, in input) {
+	s := &p.table.Sockets[i]
+	next, actions := sequence.Step(s.State, in.event)
+	if next != s.State {
+		p.table.Add(table.StateGauge+table.Counter(s.State), -1)
+		p.table.Add(table.StateGauge+table.Counter(next), 1)
+	}
+	for _, action := range actions {
+		p.act(i, action, in, next)
+	}
+	if next != schema.Free {
+		s.State = next
+	}
+}
+
+func (p *Puddle) act(i uint32, action sequence.Action, in input, next schema.State) {
+	s := &p.table.Sockets[i]
+	var payload, frame [controlMost + frameHeaderMost]byte
+	switch action {
+	case sequence.Enter:
+		p.enter(i)
+	case sequence.Publish:
+		p.verdict = p.publish(i, &p.heard)
+	case sequence.Pong:
+		p.own(i, controlFrame(frame[:], ws.OpPong, in.payload), next, in.after)
+	case sequence.Ping:
+		p.own(i, controlFrame(frame[:], ws.OpPing, nil), next, 0)
+	case sequence.Leave:
+		p.leave(i)
+	case sequence.Close:
+		s.Code = in.code
+		p.table.Add(table.Closes+table.Counter(schema.CloseRow(in.code)), 1)
+		p.debug("closing", s, "code", in.code, "reason", in.reason)
+		p.own(i, controlFrame(frame[:], ws.OpClose, closePayload(payload[:], in.code, in.reason)), next, in.after)
+		p.schedule(i, p.now+seconds(p.settings.CloseTime))
+	case sequence.Timeout:
+		p.answer(i, next, reject(408, schema.Malformed, "the request's head did not come in time"), "timeout")
+	case sequence.Refuse:
+		p.answer(i, next, reject(503, schema.Unavailable, "the house cannot take you now: come back"), string(schema.Unavailable))
+	case sequence.Shut:
+		if s.Flags&table.FlagShut == 0 {
+			s.Flags |= table.FlagShut
+			unix.Shutdown(int(s.FD), unix.SHUT_WR)
+		}
+	case sequence.Free:
+		p.free(i)
+	}
+}
+
+// answer ends a connection over HTTP.
+func (p *Puddle) answer(i uint32, next schema.State, refused rejection, reason string) {
+	p.table.Add(table.RefusedRow(reason), 1)
+	p.own(i, refused.answer().append(nil), next, 0)
+	p.schedule(i, p.now+seconds(p.settings.CloseTime))
+}
+
+// free forgets a socket. Whoever holds a duplicate of it, the peer sees the
+// end, because of the shutdown.
+func (p *Puddle) free(i uint32) {
+	s := &p.table.Sockets[i]
+	if s.State == schema.InRoom || s.State == schema.Entering {
+		p.table.Add(table.Closes+table.Counter(schema.CloseRow(schema.CloseAbnormal)), 1)
+	}
+	p.debug("gone", s, "code", s.Code)
+	p.table.Add(table.StateGauge+table.Counter(schema.Free), -1)
+	p.unschedule(i)
+	delete(p.scans, i)
+	delete(p.answers, i)
+	if s.Flags&table.FlagKnown != 0 {
+		record := p.mustReserve(table.Gone, 0, 0)
+		record.Socket, record.ID, record.In, record.Ctl = i, s.ID, s.In, s.Ctl
+		p.commit(record)
+	}
+	p.poll.dropSocket(s.FD)
+	unix.Shutdown(int(s.FD), unix.SHUT_RDWR)
+	unix.Close(int(s.FD))
+	p.table.FreeSocket(i)
+	p.hands[i] = hand{next: none, prev: none}
+	p.live--
+	if p.stopping && p.live == 0 {
+		p.finish()
+	}
+}
+
+// setEvents tells the poller what the socket waits for.
+func (p *Puddle) setEvents(i uint32) {
+	s := &p.table.Sockets[i]
+	var events uint32
+	if s.Flags&table.FlagPaused == 0 {
+		events |= unix.EPOLLIN
+	}
+	if s.Flags&table.FlagWaiting != 0 {
+		events |= unix.EPOLLOUT
+	}
+	p.poll.changeSocket(s.FD, i, uint64(s.ID), events)
+}
+
+// read takes what the kernel has and does what it says. It returns whether
+// there may be more.
+func (p *Puddle) read(i uint32) bool {
+	s := &p.table.Sockets[i]
+	if s.Flags&table.FlagPaused != 0 {
+		p.happen(i, ended) // it is not watched for input: this is a reset
+		return false
+	}
+	held, from := p.table.SpanBytes(s.Part)
+	at := s.In
+	if len(held) > 0 {
+		at = from + uint64(len(held))
+	}
+	buffer := p.table.BeginRead(i, at)
+	n, errno := receive(s.FD, buffer)
+	switch {
+	case errno == unix.EAGAIN:
+		return false
+	case errno != 0 || n == 0:
+		p.happen(i, ended)
+		return false
+	}
+	s.Heard = p.now
+	s.Flags &^= table.FlagPinged
+	if s.State == schema.Closing {
+		s.In = at + uint64(n)
+		return true
+	}
+	data := buffer[:n]
+	if len(held) > 0 {
+		if !p.table.Grow(&s.Part, int(s.In-from), s.In, data) {
+			p.happen(i, violated(schema.CloseLater, "the house is full"))
+			return true
+		}
+		data = p.part0(s)
+	}
+	p.take(i, data)
+	return true
+}
+
+// part0 are the unsettled bytes that the socket's Part holds.
+func (p *Puddle) part0(s *table.Socket) []byte {
+	held, from := p.table.SpanBytes(s.Part)
+	if len(held) == 0 {
+		return nil
+	}
+	return held[s.In-from:]
+}
+
+// take does what the bytes behind In say, as far as they are whole, and keeps
+// the rest.
+func (p *Puddle) take(i uint32, data []byte) {
+	s := &p.table.Sockets[i]
+	id, base := s.ID, s.In
+	if s.State == schema.Handshake {
+		p.request(i, data)
+	}
+	if s.ID == id && s.State == schema.InRoom {
+		p.frames(i, data[s.In-base:])
+	}
+	if s.ID != id {
+		return // gone meanwhile
+	}
+	rest := data[s.In-base:]
+	switch {
+	case s.State == schema.Closing:
+		s.In += uint64(len(rest))
+		p.table.Drop(&s.Part)
+		delete(p.scans, i)
+	case len(rest) == 0:
+		p.table.Drop(&s.Part)
+	case s.Part.Empty():
+		if !p.table.Grow(&s.Part, 0, s.In, rest) {
+			p.happen(i, violated(schema.CloseLater, "the house is full"))
+		}
+	}
+}
+
+// frames takes data, which begins at In, frame by frame.
+func (p *Puddle) frames(i uint32, data []byte) {
+	s := &p.table.Sockets[i]
+	id, base := s.ID, s.In
+	sc := p.scans[i]
+	for s.ID == id && s.State == schema.InRoom && s.Flags&table.FlagPaused == 0 {
+		b := data[s.In-base:]
+		if sc.looked >= len(b) {
+			break
+		}
+		h, size, fault := parseHeader(b[sc.looked:])
+		if fault == 0 && size > 0 {
+			fault = p.misplaced(&sc, h)
+		}
+		if fault != 0 {
+			p.happen(i, violated(fault, faultReason(fault)))
+			break
+		}
+		end := sc.looked + size + int(h.Length)
+		if size == 0 || end > len(b) {
+			break
+		}
+		if h.OpCode.IsControl() {
+			p.control(i, h, b[sc.looked+size:end], &sc, end)
+			continue
+		}
+		if sc.frames == 0 {
+			sc.op = h.OpCode
+		}
+		sc.looked, sc.size, sc.frames = end, sc.size+int(h.Length), sc.frames+1
+		if !h.Fin {
+			continue
+		}
+		p.heard = message{op: sc.op, frames: b[:end], size: sc.size}
+		p.happen(i, heard)
+		sc = scan{}
+		if p.verdict == notText {
+			p.happen(i, violated(schema.CloseUTF8, faultReason(schema.CloseUTF8)))
+		} else if p.verdict == notYet {
+			p.pause(i)
+		}
+	}
+	if s.ID != id {
+		return
+	}
+	if sc.frames > 0 {
+		p.scans[i] = sc
+	} else if len(p.scans) > 0 {
+		delete(p.scans, i)
+	}
+}
+
+// misplaced judges a frame by what came before it in its message, and by the
+// limits.
+func (p *Puddle) misplaced(sc *scan, h ws.Header) schema.CloseCode {
+	switch {
+	case h.OpCode.IsControl():
+		return 0
+	case (h.OpCode == ws.OpContinuation) != (sc.frames > 0):
+		return schema.CloseProtocol
+	case h.Length > int64(p.settings.MessageBytes-sc.size):
+		return schema.CloseTooLarge
+	case sc.frames >= p.settings.Fragments:
+		return schema.ClosePolicy
+	}
+	return 0
+}
+
+func faultReason(code schema.CloseCode) string {
+	switch code {
+	case schema.CloseTooLarge:
+		return "the message is larger than this room takes"
+	case schema.ClosePolicy:
+		return "the message has too many fragments"
+	case schema.CloseUTF8:
+		return "text must be UTF-8"
+	}
+	return "a frame that RFC 6455 forbids"
+}
+
+// control takes a control frame, which may stand within a message. end is
+// its end in the bytes behind In.
+func (p *Puddle) control(i uint32, h ws.Header, masked []byte, sc *scan, end int) {
+	s := &p.table.Sockets[i]
+	after := s.In + uint64(end)
+	within := sc.frames > 0
+	if within {
+		sc.looked = end
+	}
+	if after > s.Ctl { // else it was answered before the message was held up
+		var payload [controlMost]byte
+		text := payload[:copy(payload[:], masked)]
+		ws.Cipher(text, h.Mask, 0)
+		in := input{payload: text, after: after}
+		switch h.OpCode {
+		case ws.OpPing:
+			in.event = sequence.Pinged
+			p.happen(i, in)
+		case ws.OpClose:
+			in.event, in.code = sequence.Asked, closeOf(text)
+			p.happen(i, in)
+		}
+		if s.State == schema.Free {
+			return
+		}
+		s.Ctl = after
+	}
+	if !within {
+		s.In = after
+	}
+}
+
+// pause stops reading from a socket whose message cannot be taken yet.
+func (p *Puddle) pause(i uint32) {
+	s := &p.table.Sockets[i]
+	if s.Flags&table.FlagPaused != 0 {
+		return
+	}
+	s.Flags |= table.FlagPaused
+	p.paused = append(p.paused, i)
+	p.setEvents(i)
+}
+
+// resume reads again from those who were paused, if there is room again.
+func (p *Puddle) resume() {
+	if len(p.paused) == 0 || p.table.Used() > p.table.LogBytes()/2 {
+		return
+	}
+	paused := p.paused
+	p.paused = nil
+	for _, i := range paused {
+		s := &p.table.Sockets[i]
+		if s.Flags&table.FlagPaused == 0 {
+			continue // gone since
+		}
+		if s.State == schema.InRoom && p.rooms[s.Room].Peers&p.congested != 0 {
+			p.paused = append(p.paused, i)
+			continue
+		}
+		p.unpause(i)
+	}
+}
+
+func (p *Puddle) unpause(i uint32) {
+	s := &p.table.Sockets[i]
+	s.Flags &^= table.FlagPaused
+	id := s.ID
+	if data := p.part0(s); len(data) > 0 {
+		p.take(i, data)
+	}
+	if s.ID == id {
+		p.setEvents(i)
+	}
+}
+
+func validText(b []byte) bool { return utf8.Valid(b) }

@@ -1,0 +1,394 @@
+// Package puddle is one worker of a house. It accepts sockets on the shared
+// port and serves them from one loop, in one direction: accept → handshake →
+// sequence → room → outbox → frame. What a socket is stands in the table
+// (ipc/table), so that the process is only the hands that serve it now.
+package puddle
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/room"
+	"github.com/porthouse/porthouse/schema"
+)
+
+// Puddle is everything that the loop goroutine owns.
+type Puddle struct {
+	slot     int
+	settings schema.Settings
+	log      *slog.Logger
+	table    *table.Table
+	poll     *poller
+	link     *ipc.Conn
+	poke     int // an eventfd: news for the registry
+	guard    guard
+	words    chan ipc.FromPuddle
+
+	listeners []listener
+	stopping  bool
+	finished  chan struct{} // closed when the last socket is gone after Stop
+
+	now   uint32 // coarse clock: seconds
+	ids   uint64
+	live  int
+	hands []hand // beside table.Sockets
+	wheel wheel
+
+	rooms    []*room.Room // beside table.Rooms; nil: nobody here
+	byName   map[string]uint32
+	openings map[uint32]*announcement
+	retiring []retired
+	answers  map[uint32][]byte // the 101s of those who are Entering
+	scans    map[uint32]scan   // fragmented messages
+
+	small, large []uint32 // rooms with something to send
+	owing        []uint32 // sockets with frames of their own to send
+	waiting      []uint32 // sockets that are behind (may name some that are not any more)
+	paused       []uint32 // sockets that are not read
+	failing      []uint32 // sockets that a send failed on: what they still said is read, then they end
+	waitingSum   int      // bytes that those who wait are owed, as of the last second
+
+	peers     [table.Slots]*peer
+	linked    uint64 // peers that have said hello
+	congested uint64 // peers that owe too much
+	mesh      *ipc.MeshWriter
+	meshIn    *ipc.MeshReader
+	serving   bool
+	serveBy   uint32
+
+	news    bool // for the registry, since the last poke
+	scratch []byte
+	gather  gathering
+	heard   message
+	verdict taking // what publish made of heard
+	fanning bool   // a fan-out is under way: its batch is in scratch
+}
+
+// hand is what the process needs beside a socket's entry; all of it can be
+// found again.
+type hand struct {
+	place uint64 // FlagExplicit: how much of its room's stream it has been sent
+	seat  uint32 // in its room
+	done  uint32 // bytes of Spill that are with the kernel
+	due   uint32 // wheel
+	next  uint32
+	prev  uint32
+}
+
+// Run serves until the supervisor says stop or is gone.
+func Run(link *ipc.Conn) error {
+	runtime.GOMAXPROCS(1) // the loop's
+	var word ipc.ToPuddle
+	descriptors, err := link.Receive(&word)
+	if err != nil {
+		return fmt.Errorf("puddle: waiting for Start: %w", err)
+	}
+	if word.Start == nil || len(descriptors) < 3 {
+		return errors.New("puddle: the first word was not Start with a table, a poke and a listener")
+	}
+	p, err := newPuddle(link, word.Start, descriptors)
+	if err != nil {
+		return fmt.Errorf("puddle %d: %w", word.Start.Slot, err)
+	}
+	return p.run()
+}
+
+func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, error) {
+	t, err := table.Open(descriptors[0])
+	if err != nil {
+		return nil, err
+	}
+	p := &Puddle{
+		slot: start.Slot, settings: start.Settings, table: t, link: link, poke: descriptors[1],
+		log:      newLog(start),
+		guard:    guard{headerBytes: start.Settings.HeaderBytes},
+		words:    make(chan ipc.FromPuddle, 64),
+		finished: make(chan struct{}),
+		now:      coarseNow(),
+		byName:   map[string]uint32{}, openings: map[uint32]*announcement{},
+		answers: map[uint32][]byte{}, scans: map[uint32]scan{},
+		mesh: ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
+	}
+	p.wheel.clear()
+	var seed [8]byte
+	rand.Read(seed[:])
+	p.ids = binary.LittleEndian.Uint64(seed[:])
+	for _, fd := range descriptors[2:] {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return nil, fmt.Errorf("listener %d: %w", fd, err)
+		}
+		p.listeners = append(p.listeners, listener{fd: fd})
+	}
+	p.poll, err = newPoller(func(err error) {
+		p.log.Error("the loop ended", "error", err)
+		os.Exit(1) // the supervisor starts another
+	})
+	return p, err
+}
+
+func newLog(start *ipc.Start) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.Level(start.LogLevel)}
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
+	if start.LogJSON {
+		handler = slog.NewJSONHandler(os.Stderr, options)
+	}
+	return slog.New(handler).With("puddle", start.Slot)
+}
+
+// run hands everything to the loop goroutine and waits for the end.
+func (p *Puddle) run() error {
+	box, err := newMailbox()
+	if err != nil {
+		return err
+	}
+	clock, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("timerfd: %w", err)
+	}
+	second := unix.Timespec{Sec: 1}
+	if err := unix.TimerfdSettime(clock, 0, &unix.ItimerSpec{Interval: second, Value: second}, nil); err != nil {
+		return fmt.Errorf("timerfd: %w", err)
+	}
+	p.table.Begin()
+	for fd, call := range map[int]func(netpoll.EpollEvent){
+		p.poll.set:   func(netpoll.EpollEvent) { p.onSockets() },
+		p.poll.again: func(netpoll.EpollEvent) { p.poll.cameBack(); p.endTick() },
+		clock:        func(netpoll.EpollEvent) { p.onSecond(clock) },
+		box.fd:       func(netpoll.EpollEvent) { box.open(p.onWord); p.endTick() },
+	} {
+		if err := p.poll.watch(fd, readable, call); err != nil {
+			return err
+		}
+	}
+	go p.talk()
+	p.words <- ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}}
+	lost := make(chan error, 1)
+	go func() { lost <- p.listen(box) }()
+	select {
+	case <-p.finished:
+		return nil
+	case err := <-lost:
+		p.log.Warn("the supervisor is gone: closing", "error", err)
+		box.put(ipc.ToPuddle{Stop: &ipc.Stop{Drain: int64(2 * time.Second)}}, nil)
+		<-p.finished
+		return nil
+	}
+}
+
+// listen takes the supervisor's words to the loop.
+func (p *Puddle) listen(box *mailbox) error {
+	for {
+		var word ipc.ToPuddle
+		descriptors, err := p.link.Receive(&word)
+		if errors.Is(err, io.EOF) {
+			return errors.New("its end of the link is closed")
+		}
+		if err != nil {
+			return err
+		}
+		box.put(word, descriptors)
+		if word.Stop != nil {
+			time.AfterFunc(time.Duration(word.Stop.Drain), func() {
+				box.put(ipc.ToPuddle{Stop: &ipc.Stop{Drain: -1}}, nil)
+			})
+		}
+	}
+}
+
+// talk takes the loop's words to the supervisor.
+func (p *Puddle) talk() {
+	for word := range p.words {
+		if err := p.link.Send(word); err != nil {
+			p.log.Debug("word to the supervisor lost", "error", err)
+		}
+	}
+}
+
+func (p *Puddle) say(word ipc.FromPuddle) {
+	select {
+	case p.words <- word:
+	default: // the supervisor does not listen; it will see the table
+	}
+}
+
+// onWord does what the supervisor says.
+func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
+	switch {
+	case word.Peer != nil && len(descriptors) == 1:
+		p.meet(word.Peer.Slot, descriptors[0])
+	case word.PeerGone != nil:
+		p.part(word.PeerGone.Slot)
+	case word.Serve != nil:
+		p.serveBy = p.now + seconds(p.settings.PeerTime)
+		p.serve()
+	case word.Close != nil:
+		p.say(ipc.FromPuddle{Closed: &ipc.Closed{Sequence: word.Close.Sequence, Found: p.putOut(word.Close)}})
+	case word.Stop != nil && word.Stop.Drain < 0:
+		p.finish()
+	case word.Stop != nil:
+		p.stop()
+	}
+}
+
+// serve accepts, once every peer that there is has said hello, or had time to.
+func (p *Puddle) serve() {
+	if p.serving || p.stopping || p.serveBy == 0 {
+		return
+	}
+	for _, peer := range p.peers {
+		if peer != nil && p.linked&(1<<peer.slot) == 0 && p.now < p.serveBy {
+			return
+		}
+	}
+	p.serving = true
+	p.openDoors()
+	p.say(ipc.FromPuddle{Ready: &ipc.Ready{}})
+}
+
+// stop closes everybody with 1001.
+func (p *Puddle) stop() {
+	if p.stopping {
+		return
+	}
+	p.stopping = true
+	p.closeDoors()
+	for i := range p.hands {
+		if p.table.Sockets[i].ID != 0 {
+			p.happen(uint32(i), gone(schema.CloseHouseStops, "the house stops"))
+		}
+	}
+	p.endTick()
+	if p.live == 0 {
+		p.finish()
+	}
+}
+
+func (p *Puddle) finish() {
+	select {
+	case <-p.finished:
+	default:
+		close(p.finished)
+	}
+}
+
+// putOut closes one sequence on the supervisor's word.
+func (p *Puddle) putOut(word *ipc.Close) bool {
+	for i := range p.hands {
+		if p.table.Sockets[i].ID == word.Sequence {
+			p.happen(uint32(i), gone(word.Code, word.Reason))
+			return true
+		}
+	}
+	return false
+}
+
+// onSockets is a tick: one batch of the sockets' events, then all that
+// follows from them.
+func (p *Puddle) onSockets() {
+	n := wait(p.poll.set, p.poll.events)
+	for _, event := range p.poll.events[:n] {
+		i := uint32(event.Fd)
+		if s := &p.table.Sockets[i]; uint32(s.ID) != uint32(event.Pad) {
+			continue // a former holder's
+		}
+		if event.Events&unix.EPOLLOUT != 0 {
+			p.catchUp(i)
+		}
+		// EPOLLHUP and EPOLLERR may stand before unread bytes: only recv decides.
+		if event.Events&^unix.EPOLLOUT != 0 {
+			p.read(i)
+		}
+	}
+	p.endTick()
+}
+
+// endTick sends what the tick has brought: to the peers first, so that they
+// work while we do, then to the rooms, then frames of the sockets' own.
+func (p *Puddle) endTick() {
+	p.tellPeers()
+	more := p.fanOut()
+	p.sendOwn()
+	p.endFailed()
+	p.moveLogOn()
+	p.resume()
+	if p.news {
+		p.news = false
+		unix.Write(p.poke, one)
+	}
+	if more || p.pending() {
+		p.poll.comeBack()
+	}
+	runtime.Gosched() // or the runtime takes the loop for stuck
+}
+
+// newID makes ids that no other sequence of this process has, and hardly one
+// of another: splitmix64 of a counter from a random start.
+func (p *Puddle) newID() schema.SequenceID {
+	p.ids += 0x9e3779b97f4a7c15
+	z := p.ids
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	if z ^= z >> 31; z != 0 {
+		return schema.SequenceID(z)
+	}
+	return p.newID()
+}
+
+// mailbox takes words from other goroutines to the loop.
+type mailbox struct {
+	fd    int
+	mu    sync.Mutex
+	words []letter
+}
+
+type letter struct {
+	word        ipc.ToPuddle
+	descriptors []int
+}
+
+func newMailbox() (*mailbox, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	return &mailbox{fd: fd}, nil
+}
+
+func (m *mailbox) put(word ipc.ToPuddle, descriptors []int) {
+	m.mu.Lock()
+	m.words = append(m.words, letter{word, descriptors})
+	m.mu.Unlock()
+	unix.Write(m.fd, one)
+}
+
+func (m *mailbox) open(each func(ipc.ToPuddle, []int)) {
+	var b [8]byte
+	unix.Read(m.fd, b[:])
+	m.mu.Lock()
+	words := m.words
+	m.words = nil
+	m.mu.Unlock()
+	for _, l := range words {
+		each(l.word, l.descriptors)
+	}
+}
+
+func (p *Puddle) debug(message string, s *table.Socket, args ...any) {
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug(message, append([]any{"sequence", s.ID.String()}, args...)...)
+	}
+}
