@@ -138,9 +138,9 @@ func (c *Conn) read(b []byte) error {
 		switch {
 		case flags&unix.MSG_CTRUNC != 0:
 			return errors.New("descriptors were lost on the way: this process is at its limit of open files")
-		case err != nil && (done == 0 || !errors.Is(err, io.EOF)):
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
-		case n == 0 && done == 0:
+		case (n == 0 || err != nil) && done == 0:
 			return io.EOF
 		case n == 0 || err != nil:
 			return io.ErrUnexpectedEOF

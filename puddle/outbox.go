@@ -232,7 +232,7 @@ func (p *Puddle) caughtUp(i uint32, place uint64) {
 		return
 	}
 	h.place = place
-	if place == p.rooms[s.Room].Place(h.seat) {
+	if p.rooms[s.Room].InStep(i, h.seat, place) {
 		s.Flags &^= table.FlagExplicit
 	}
 }

@@ -143,6 +143,21 @@ func (r *Room) From(offset uint64) []Entry {
 	return live[n:]
 }
 
+// InStep tells whether a member that has been sent the stream up to place is
+// where its seat is and may simply be sent the next batch: none of what is to
+// come is its own.
+func (r *Room) InStep(member, seat uint32, place uint64) bool {
+	if place != r.Place(seat) {
+		return false
+	}
+	for _, e := range r.From(place) {
+		if e.Sender == member {
+			return false
+		}
+	}
+	return true
+}
+
 // Oldest is the log position of the first message that the fan-out has need
 // of; false if it has none.
 func (r *Room) Oldest() (at uint64, ok bool) {
