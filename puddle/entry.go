@@ -95,7 +95,7 @@ func (p *Puddle) upgrade(i uint32, req *request) (reply []byte, reason string) {
 		wait.sockets = append(wait.sockets, i)
 		p.pause(i)
 		p.happen(i, input{event: sequence.Announced})
-		p.schedule(i, p.now+2*seconds(p.settings.PeerTime))
+		p.schedule(i, p.now+2*seconds(p.settings.PeerTime)+2) // by then it was opened without them
 		return nil, ""
 	}
 	p.happen(i, admitted)

@@ -27,6 +27,7 @@ type peer struct {
 	debt     int    // bytes of records that it must hear and has not acknowledged
 	marks    []mark // what was told, batch by batch
 	unmarked int    // bytes of records told since the last mark
+	lastTold uint64 // our log: end of the last record that it was told
 	asideTo  uint64 // our log: records before it that it must hear stand in Aside
 	asideEnd uint64 // our log: end of the last of those
 	progress uint32 // when it last acknowledged something, or began to owe
@@ -339,7 +340,7 @@ func (p *Puddle) tellLog(to *peer) {
 		}
 	}
 	if to.unmarked > 0 {
-		to.marks = append(to.marks, mark{to.told, to.unmarked})
+		to.marks = append(to.marks, mark{to.lastTold, to.unmarked})
 		to.unmarked = 0
 	}
 }
@@ -347,6 +348,7 @@ func (p *Puddle) tellLog(to *peer) {
 // tellRecord puts one record into the batch, under the position behind it.
 func (p *Puddle) tellRecord(to *peer, at uint64, r *table.Record, extra, frame []byte) {
 	to.unmarked += int(r.Size)
+	to.lastTold = at + uint64(r.Size)
 	item := ipc.MeshItem{Position: at + uint64(r.Size), Ref: p.table.Rooms[r.Room].Ref}
 	switch r.Kind {
 	case table.Hold, table.Tell:
