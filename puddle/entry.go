@@ -42,7 +42,7 @@ func (p *Puddle) request(i uint32, data []byte) {
 	if reason != "" {
 		p.table.Add(table.RefusedRow(reason), 1)
 	}
-	p.own(i, reply, schema.Closing, s.In)
+	p.own(i, reply, schema.Handshake, s.In)
 	p.happen(i, input{event: sequence.Answered})
 	p.schedule(i, p.now+seconds(p.settings.CloseTime))
 }

@@ -5,14 +5,16 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
+
+	. "github.com/porthouse/porthouse/puddle/puddletest"
 )
 
 // What our parser takes, gobwas reads the same; what it refuses, gobwas'
 // checks refuse too or RFC 6455 does (masks, shortest form).
 func FuzzFrames(f *testing.F) {
-	f.Add(frame(finalBit|opText, []byte("hello")))
-	f.Add(append(frame(opText, []byte("a")), frame(finalBit, make([]byte, 70_000))...))
-	f.Add(frame(finalBit|opPing, nil))
+	f.Add(Frame(Final|OpText, []byte("hello")))
+	f.Add(append(Frame(OpText, []byte("a")), Frame(Final, make([]byte, 70_000))...))
+	f.Add(Frame(Final|OpPing, nil))
 	f.Add([]byte{0x81, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, size, fault := parseHeader(b)

@@ -119,7 +119,9 @@ func (p *Puddle) onPeer(from *peer) {
 		p.write(from, nil)
 	}
 	if err := p.listenTo(from); err != nil {
-		p.log.Warn("the link with a peer ended", "peer", from.slot, "error", err)
+		if !p.stopping {
+			p.log.Warn("the link with a peer ended", "peer", from.slot, "error", err)
+		}
 		if p.peers[from.slot] == from {
 			p.part(from.slot)
 		}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc"
+	. "github.com/porthouse/porthouse/puddle/puddletest"
 	"github.com/porthouse/porthouse/schema"
 )
 
@@ -24,12 +25,12 @@ type fakePeer struct {
 func (h *house) fakePeer(slot int) *fakePeer {
 	h.t.Helper()
 	ours, theirs, err := ipc.SocketPair()
-	check(h.t, err)
-	check(h.t, h.links[0].Send(ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot}}, theirs))
+	Check(h.t, err)
+	Check(h.t, h.links[0].Send(ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot}}, theirs))
 	unix.Close(theirs)
 	file := os.NewFile(uintptr(ours), "peer")
 	conn, err := net.FileConn(file)
-	check(h.t, err)
+	Check(h.t, err)
 	file.Close()
 	h.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
@@ -42,10 +43,10 @@ func (f *fakePeer) say(items ...ipc.MeshItem) {
 	f.t.Helper()
 	w := ipc.NewMeshWriter()
 	for i := range items {
-		check(f.t, w.Put(&items[i]))
+		Check(f.t, w.Put(&items[i]))
 	}
 	_, err := f.Write(w.Batch())
-	check(f.t, err)
+	Check(f.t, err)
 }
 
 // hears takes items until one is of the kind.
@@ -60,7 +61,7 @@ func (f *fakePeer) hears(kind ipc.MeshKind) ipc.MeshItem {
 		}
 		b := make([]byte, 64<<10)
 		n, err := f.Read(b)
-		check(f.t, err)
+		Check(f.t, err)
 		f.in = append(f.in, b[:n]...)
 		f.open()
 	}
@@ -72,7 +73,7 @@ func (f *fakePeer) open() {
 	r := ipc.NewMeshReader()
 	for {
 		size, err := ipc.BatchSize(f.in)
-		check(f.t, err)
+		Check(f.t, err)
 		if size == 0 || size > len(f.in) {
 			return
 		}
@@ -81,7 +82,7 @@ func (f *fakePeer) open() {
 		for {
 			var item ipc.MeshItem
 			more, err := r.Next(&item)
-			check(f.t, err)
+			Check(f.t, err)
 			if !more {
 				break
 			}
@@ -94,29 +95,29 @@ func TestFirstMemberWaitsForThePeers(t *testing.T) {
 	h := newHouse(t, 1, nil)
 	peer := h.fakePeer(1)
 	peer.hears(ipc.MeshHello)
-	a := dial(t, h.address[0])
-	a.say([]byte(requestFor("/chat")))
+	a := Dial(t, h.address[0])
+	a.Say([]byte(RequestFor("/chat")))
 	hold := peer.hears(ipc.MeshHold)
 	if string(hold.Name) != "chat" {
 		t.Fatalf("held %q", hold.Name)
 	}
 	a.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	if _, err := a.in.Peek(1); err == nil {
+	if _, err := a.In.Peek(1); err == nil {
 		t.Fatal("it was let in before the peer had heard of the room")
 	}
 	a.SetReadDeadline(time.Now().Add(5 * time.Second))
 	peer.say(ipc.MeshItem{Kind: ipc.MeshAck, Position: hold.Position})
-	if status := a.head(); status != 101 {
+	if status := a.Head(); status != 101 {
 		t.Fatalf("status %d", status)
 	}
 	// From now on what the peer accepts is heard, once, however often it is told.
 	said := []byte("\x81\x05hello")
-	peer.say(ipc.MeshItem{Kind: ipc.MeshMessage, Position: 100, Ref: hold.Ref, Op: opText, Frame: said},
-		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 100, Ref: hold.Ref, Op: opText, Frame: said},
-		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 200, Ref: hold.Ref + 1, Op: opText, Frame: said},
-		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 300, Ref: hold.Ref, Op: opText, Frame: []byte("\x81\x03end")})
-	a.hears(opText, "hello")
-	a.hears(opText, "end")
+	peer.say(ipc.MeshItem{Kind: ipc.MeshMessage, Position: 100, Ref: hold.Ref, Op: OpText, Frame: said},
+		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 100, Ref: hold.Ref, Op: OpText, Frame: said},
+		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 200, Ref: hold.Ref + 1, Op: OpText, Frame: said},
+		ipc.MeshItem{Kind: ipc.MeshMessage, Position: 300, Ref: hold.Ref, Op: OpText, Frame: []byte("\x81\x03end")})
+	a.Hears(OpText, "hello")
+	a.Hears(OpText, "end")
 	if ack := peer.hears(ipc.MeshAck); ack.Position != 300 {
 		t.Errorf("acknowledged up to %d; want 300", ack.Position)
 	}
@@ -129,15 +130,15 @@ func TestFirstMemberWaitsForThePeers(t *testing.T) {
 func TestBothHold(t *testing.T) {
 	h := newHouse(t, 1, nil)
 	peer := h.fakePeer(1)
-	a := dial(t, h.address[0])
-	a.say([]byte(requestFor("/chat")))
+	a := Dial(t, h.address[0])
+	a.Say([]byte(RequestFor("/chat")))
 	first := peer.hears(ipc.MeshHold)
 	peer.say(ipc.MeshItem{Kind: ipc.MeshHold, Position: 8, Ref: 77, Name: []byte("chat")}, ipc.MeshItem{Kind: ipc.MeshAck, Position: first.Position})
 	if again := peer.hears(ipc.MeshHold); again.Ref != first.Ref {
 		t.Errorf("it is called %d, then %d", first.Ref, again.Ref)
 	}
-	a.head()
-	a.text("hi")
+	a.Head()
+	a.Text("hi")
 	if m := peer.hears(ipc.MeshMessage); m.Ref != 77 || string(m.Frame) != "\x81\x02hi" {
 		t.Errorf("the peer heard %+v", m)
 	}
@@ -148,21 +149,21 @@ func TestBothHold(t *testing.T) {
 func TestHungPeer(t *testing.T) {
 	h := newHouse(t, 1, func(s *schema.Settings) { s.LogBytes, s.PeerTime, s.OutboxBytes = 1<<20, time.Second, 32<<20 })
 	peer := h.fakePeer(1)
-	near := join(t, h.address[0], "/stuck")
-	talker := join(t, h.address[0], "/stuck")
+	near := Join(t, h.address[0], "/stuck")
+	talker := Join(t, h.address[0], "/stuck")
 	hold := peer.hears(ipc.MeshHold)
 	peer.say(ipc.MeshItem{Kind: ipc.MeshHold, Position: 8, Ref: 77, Name: []byte("stuck")}, ipc.MeshItem{Kind: ipc.MeshAck, Position: hold.Position})
 	peer.hears(ipc.MeshAck)
-	a, b := join(t, h.address[0], "/free"), dial(t, h.address[0])
-	b.say([]byte(requestFor("/free")))
-	b.head()
+	a, b := Join(t, h.address[0], "/free"), Dial(t, h.address[0])
+	b.Say([]byte(RequestFor("/free")))
+	b.Head()
 	said := make([]byte, 10_000)
 	const messages = 1000 // ten times the log
 	told := make(chan error, 1)
 	go func() {
 		for n := range messages {
 			copy(said, fmt.Sprintf("%06d", n))
-			if _, err := talker.Write(frame(finalBit|opBytes, said)); err != nil {
+			if _, err := talker.Write(Frame(Final|OpBytes, said)); err != nil {
 				told <- err
 				return
 			}
@@ -171,27 +172,27 @@ func TestHungPeer(t *testing.T) {
 	}()
 	for n := range 500 {
 		text := fmt.Sprintf("%0*d", 5000, n)
-		a.text(text)
-		b.hears(opText, text)
+		a.Text(text)
+		b.Hears(OpText, text)
 	}
 	h.await(0, func(w ipc.FromPuddle) bool { return w.Hung != nil && w.Hung.Slot == 1 })
 	heard := 0
-	check(t, h.links[0].Send(ipc.ToPuddle{PeerGone: &ipc.PeerGone{Slot: 1}}))
+	Check(t, h.links[0].Send(ipc.ToPuddle{PeerGone: &ipc.PeerGone{Slot: 1}}))
 	for ; heard < messages; heard++ {
-		_, got, err := near.next()
+		_, got, err := near.Next()
 		if err != nil || string(got[:6]) != fmt.Sprintf("%06d", heard) {
 			t.Fatalf("message %d: %.6q, %v", heard, got, err)
 		}
 	}
-	check(t, <-told)
+	Check(t, <-told)
 }
 
 // A peer that is slow but alive hears all, in order, though the log has long
 // moved on.
 func TestSlowPeer(t *testing.T) {
 	h := newHouse(t, 1, func(s *schema.Settings) { s.LogBytes, s.PeerTime = 1<<20, 20*time.Second })
-	talker := join(t, h.address[0], "/stuck")
-	a, b := join(t, h.address[0], "/free"), join(t, h.address[0], "/free")
+	talker := Join(t, h.address[0], "/stuck")
+	a, b := Join(t, h.address[0], "/free"), Join(t, h.address[0], "/free")
 	peer := h.fakePeer(1)
 	hold := peer.hears(ipc.MeshHold)
 	for string(hold.Name) != "stuck" {
@@ -202,15 +203,15 @@ func TestSlowPeer(t *testing.T) {
 	const messages = 1000
 	go func() {
 		for n := range messages {
-			talker.Write(frame(finalBit|opBytes, fmt.Appendf(nil, "%0*d", 6000, n)))
+			talker.Write(Frame(Final|OpBytes, fmt.Appendf(nil, "%0*d", 6000, n)))
 		}
 	}()
 	last := hold.Position
 	for n := range messages {
 		if n%20 == 0 { // others' messages press the log
 			text := fmt.Sprintf("%0*d", 60000, n)
-			a.text(text)
-			b.hears(opText, text)
+			a.Text(text)
+			b.Hears(OpText, text)
 		}
 		m := peer.hears(ipc.MeshMessage)
 		if want := fmt.Sprintf("%0*d", 6000, n); len(m.Frame) != 6004 || string(m.Frame[4:]) != want {
@@ -228,29 +229,29 @@ func TestSlowPeer(t *testing.T) {
 
 func TestPeerThatTalksNonsense(t *testing.T) {
 	h := newHouse(t, 1, nil)
-	a := join(t, h.address[0], "/chat")
+	a := Join(t, h.address[0], "/chat")
 	peer := h.fakePeer(1)
 	peer.hears(ipc.MeshHold)
 	peer.Write([]byte{0, 0, 0, 2, 9, 9})
-	b := join(t, h.address[0], "/chat")
-	a.text("still here")
-	b.hears(opText, "still here")
+	b := Join(t, h.address[0], "/chat")
+	a.Text("still here")
+	b.Hears(OpText, "still here")
 }
 
 func TestPuddleGoneInTheMiddle(t *testing.T) {
 	h := newHouse(t, 3, nil)
-	a, b, c := join(t, h.address[0], "/chat"), join(t, h.address[1], "/chat"), join(t, h.address[2], "/chat")
+	a, b, c := Join(t, h.address[0], "/chat"), Join(t, h.address[1], "/chat"), Join(t, h.address[2], "/chat")
 	for n := range 200 {
 		if n == 100 {
 			h.links[1].Send(ipc.ToPuddle{Stop: &ipc.Stop{Drain: 0}})
 			<-h.done[1]
 			h.done[1] <- nil
 			for _, other := range []int{0, 2} {
-				check(t, h.links[other].Send(ipc.ToPuddle{PeerGone: &ipc.PeerGone{Slot: 1}}))
+				Check(t, h.links[other].Send(ipc.ToPuddle{PeerGone: &ipc.PeerGone{Slot: 1}}))
 			}
 		}
-		a.text(fmt.Sprint(n))
-		c.hears(opText, fmt.Sprint(n))
+		a.Text(fmt.Sprint(n))
+		c.Hears(OpText, fmt.Sprint(n))
 	}
 	b.Close()
 }

@@ -9,86 +9,87 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/porthouse/porthouse/puddle/puddletest"
 	"github.com/porthouse/porthouse/schema"
 )
 
 func TestTwoTalk(t *testing.T) {
 	h := newHouse(t, 1, nil)
-	a, b := join(t, h.address[0], "/chat"), join(t, h.address[0], "/chat")
-	other := join(t, h.address[0], "/elsewhere")
-	a.text("hello")
-	b.hears(opText, "hello")
-	b.say(frame(finalBit|opBytes, []byte{0, 255, 10}))
-	a.hears(opBytes, "\x00\xff\n") // and not its own
-	other.say(frame(finalBit|opPing, []byte("x")))
-	other.hears(opPong, "x") // and nothing before it
+	a, b := Join(t, h.address[0], "/chat"), Join(t, h.address[0], "/chat")
+	other := Join(t, h.address[0], "/elsewhere")
+	a.Text("hello")
+	b.Hears(OpText, "hello")
+	b.Say(Frame(Final|OpBytes, []byte{0, 255, 10}))
+	a.Hears(OpBytes, "\x00\xff\n") // and not its own
+	other.Say(Frame(Final|OpPing, []byte("x")))
+	other.Hears(OpPong, "x") // and nothing before it
 }
 
 func TestMessageWithTheHandshake(t *testing.T) {
 	h := newHouse(t, 1, nil)
-	b := join(t, h.address[0], "/chat")
-	a := dial(t, h.address[0])
-	a.say(append([]byte(requestFor("/chat")), frame(finalBit|opText, []byte("first"))...))
-	b.hears(opText, "first")
+	b := Join(t, h.address[0], "/chat")
+	a := Dial(t, h.address[0])
+	a.Say(append([]byte(RequestFor("/chat")), Frame(Final|OpText, []byte("first"))...))
+	b.Hears(OpText, "first")
 }
 
 func TestOpenSayEnd(t *testing.T) {
 	h := newHouse(t, 2, nil)
-	near, far := join(t, h.address[0], "/chat"), join(t, h.address[1], "/chat")
+	near, far := Join(t, h.address[0], "/chat"), Join(t, h.address[1], "/chat")
 	for n := range 50 {
-		a := dial(t, h.address[0])
+		a := Dial(t, h.address[0])
 		said := fmt.Sprint("shot ", n)
-		a.say(append([]byte(requestFor("/chat")), frame(finalBit|opText, []byte(said))...))
+		a.Say(append([]byte(RequestFor("/chat")), Frame(Final|OpText, []byte(said))...))
 		if n%2 == 0 {
 			a.Close() // with the 101 unread: a reset
 		} else {
-			a.say(frame(finalBit|opClose, nil))
+			a.Say(Frame(Final|OpClose, nil))
 		}
-		near.hears(opText, said)
-		far.hears(opText, said)
+		near.Hears(OpText, said)
+		far.Hears(OpText, said)
 	}
 }
 
 func TestFragments(t *testing.T) {
 	h := newHouse(t, 1, nil)
-	a, b := join(t, h.address[0], "/chat"), join(t, h.address[0], "/chat")
-	whole := append(frame(opText, []byte("one ")), frame(0, []byte("two "))...)
-	whole = append(whole, frame(finalBit|opPing, []byte("in between"))...)
-	whole = append(whole, frame(0, nil)...)
-	whole = append(whole, frame(finalBit, []byte("three"))...)
+	a, b := Join(t, h.address[0], "/chat"), Join(t, h.address[0], "/chat")
+	whole := append(Frame(OpText, []byte("one ")), Frame(0, []byte("two "))...)
+	whole = append(whole, Frame(Final|OpPing, []byte("in between"))...)
+	whole = append(whole, Frame(0, nil)...)
+	whole = append(whole, Frame(Final, []byte("three"))...)
 	for _, c := range whole {
-		a.say([]byte{c})
+		a.Say([]byte{c})
 		time.Sleep(200 * time.Microsecond)
 	}
-	a.hears(opPong, "in between")
-	b.hears(opText, "one two three")
+	a.Hears(OpPong, "in between")
+	b.Hears(OpText, "one two three")
 }
 
 func TestSizes(t *testing.T) {
 	h := newHouse(t, 2, func(s *schema.Settings) { s.MessageBytes = 300_000 })
-	a, b, far := join(t, h.address[0], "/chat"), join(t, h.address[0], "/chat"), join(t, h.address[1], "/chat")
+	a, b, far := Join(t, h.address[0], "/chat"), Join(t, h.address[0], "/chat"), Join(t, h.address[1], "/chat")
 	for _, size := range []int{0, 1, 125, 126, 127, 65535, 65536, 300_000} {
 		said := strings.Repeat("x", size)
-		a.text(said)
-		b.hears(opText, said)
-		far.hears(opText, said)
+		a.Text(said)
+		b.Hears(OpText, said)
+		far.Hears(OpText, said)
 	}
-	a.text(strings.Repeat("x", 300_001))
-	a.closes(schema.CloseTooLarge)
+	a.Text(strings.Repeat("x", 300_001))
+	a.Closes(schema.CloseTooLarge)
 }
 
 func TestEveryRoomAcrossPuddles(t *testing.T) {
 	const puddles, sockets, senders, messages = 3, 24, 3, 400
 	h := newHouse(t, puddles, nil)
-	var all []*client
+	var all []*Client
 	for n := range sockets {
-		all = append(all, join(t, h.address[n%puddles], "/big"))
+		all = append(all, Join(t, h.address[n%puddles], "/big"))
 	}
 	var wg sync.WaitGroup
 	for s := range senders {
 		wg.Go(func() {
 			for n := range messages {
-				all[s].text(fmt.Sprintf("%d %d", s, n))
+				all[s].Text(fmt.Sprintf("%d %d", s, n))
 				if rand.IntN(20) == 0 {
 					time.Sleep(time.Millisecond)
 				}
@@ -103,7 +104,7 @@ func TestEveryRoomAcrossPuddles(t *testing.T) {
 				want -= messages
 			}
 			for range want {
-				_, b, err := c.next()
+				_, b, err := c.Next()
 				var s, k int
 				if fmt.Sscanf(string(b), "%d %d", &s, &k); err != nil || s == n || k != next[s] {
 					t.Errorf("socket %d heard %q, %v; sender %d is at %d", n, b, err, s, next[s])
@@ -118,12 +119,12 @@ func TestEveryRoomAcrossPuddles(t *testing.T) {
 
 func TestSlowReader(t *testing.T) {
 	h := newHouse(t, 1, func(s *schema.Settings) { s.LogBytes, s.OutboxBytes = 1<<20, 300_000 })
-	slow := join(t, h.address[0], "/chat")
-	a, b := join(t, h.address[0], "/chat"), join(t, h.address[0], "/chat")
+	slow := Join(t, h.address[0], "/chat")
+	a, b := Join(t, h.address[0], "/chat"), Join(t, h.address[0], "/chat")
 	said := bytes.Repeat([]byte("x"), 20_000)
 	for n := 0; ; n++ {
-		a.say(frame(finalBit|opBytes, said))
-		b.hears(opBytes, string(said)) // undisturbed
+		a.Say(Frame(Final|OpBytes, said))
+		b.Hears(OpBytes, string(said)) // undisturbed
 		if n > 2000 {
 			t.Fatal("the slow one is never closed")
 		}
@@ -131,29 +132,29 @@ func TestSlowReader(t *testing.T) {
 			break
 		}
 	}
-	slow.closes(schema.CloseTooSlow)
+	slow.Closes(schema.CloseTooSlow)
 }
 
 func TestSlowReaderCatchesUp(t *testing.T) {
 	h := newHouse(t, 2, func(s *schema.Settings) { s.LogBytes, s.OutboxBytes = 1<<20, 64<<20 })
-	slow := join(t, h.address[1], "/chat")
-	a := join(t, h.address[0], "/chat")
+	slow := Join(t, h.address[1], "/chat")
+	a := Join(t, h.address[0], "/chat")
 	const messages = 1500
 	go func() {
 		for n := range messages {
-			a.say(frame(finalBit|opBytes, append(fmt.Appendf(nil, "%06d", n), make([]byte, 20_000)...)))
+			a.Say(Frame(Final|OpBytes, append(fmt.Appendf(nil, "%06d", n), make([]byte, 20_000)...)))
 			if n%100 == 0 {
-				slow.say(frame(finalBit|opPing, fmt.Appendf(nil, "%d", n)))
+				slow.Say(Frame(Final|OpPing, fmt.Appendf(nil, "%d", n)))
 			}
 		}
 	}()
 	time.Sleep(500 * time.Millisecond)
 	for n := 0; n < messages; {
-		op, b, err := slow.next()
+		op, b, err := slow.Next()
 		if err != nil {
 			t.Fatal(n, err)
 		}
-		if op == opPong {
+		if op == OpPong {
 			continue
 		}
 		if string(b[:6]) != fmt.Sprintf("%06d", n) {
@@ -166,23 +167,23 @@ func TestSlowReaderCatchesUp(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	h := newHouse(t, 1, nil)
 	for path, status := range map[string]int{"/": 404, "/a/b/c": 404, "/%41": 404, "/-/nothing": 404, "/-/health": 200, "/-x": 404} {
-		c := dial(t, h.address[0])
-		c.say([]byte(requestFor(path)))
-		if got := c.head(); got != status {
+		c := Dial(t, h.address[0])
+		c.Say([]byte(RequestFor(path)))
+		if got := c.Head(); got != status {
 			t.Errorf("%s: status %d; want %d", path, got, status)
 		}
 	}
-	c := dial(t, h.address[0])
-	c.say([]byte("GET /chat HTTP/1.1\r\nHost: x\r\n\r\n"))
-	if got := c.head(); got != 426 {
+	c := Dial(t, h.address[0])
+	c.Say([]byte("GET /chat HTTP/1.1\r\nHost: x\r\n\r\n"))
+	if got := c.Head(); got != 426 {
 		t.Errorf("plain GET of a room: status %d; want 426", got)
 	}
-	c = dial(t, h.address[0])
-	c.say([]byte(requestFor("/", "Origin: http://127.0.0.1")))
-	if got := c.head(); got != 101 {
+	c = Dial(t, h.address[0])
+	c.Say([]byte(RequestFor("/", "Origin: http://127.0.0.1")))
+	if got := c.Head(); got != 101 {
 		t.Errorf("a browser's refusal: status %d; want 101", got)
 	}
-	c.closes(schema.CloseNoRoom)
+	c.Closes(schema.CloseNoRoom)
 }
 
 func TestViolations(t *testing.T) {
@@ -192,27 +193,27 @@ func TestViolations(t *testing.T) {
 		code  schema.CloseCode
 	}{
 		"unmasked":           {[]byte{0x81, 1, 'x'}, 1002},
-		"reserved bit":       {frame(0xc1, []byte("x")), 1002},
-		"reserved opcode":    {frame(0x83, []byte("x")), 1002},
-		"fragmented ping":    {frame(opPing, []byte("x")), 1002},
-		"long ping":          {frame(finalBit|opPing, make([]byte, 126)), 1002},
-		"lone continuation":  {frame(finalBit, []byte("x")), 1002},
-		"text within text":   {append(frame(opText, []byte("x")), frame(finalBit|opText, []byte("x"))...), 1002},
+		"reserved bit":       {Frame(0xc1, []byte("x")), 1002},
+		"reserved opcode":    {Frame(0x83, []byte("x")), 1002},
+		"fragmented ping":    {Frame(OpPing, []byte("x")), 1002},
+		"long ping":          {Frame(Final|OpPing, make([]byte, 126)), 1002},
+		"lone continuation":  {Frame(Final, []byte("x")), 1002},
+		"text within text":   {append(Frame(OpText, []byte("x")), Frame(Final|OpText, []byte("x"))...), 1002},
 		"not shortest":       {[]byte{0x81, 0xfe, 0, 5, 1, 2, 3, 4}, 1002},
 		"declares 2^62":      {[]byte{0x81, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, 1009},
-		"not UTF-8":          {frame(finalBit|opText, []byte{0xff}), 1007},
-		"close of one byte":  {frame(finalBit|opClose, []byte{3}), 1002},
-		"close with 1005":    {frame(finalBit|opClose, []byte{3, 0xed}), 1002},
-		"close not UTF-8":    {frame(finalBit|opClose, []byte{3, 0xe8, 0xff}), 1007},
-		"close":              {frame(finalBit|opClose, []byte{3, 0xe8, 'b', 'y', 'e'}), 1000},
-		"close with nothing": {frame(finalBit|opClose, nil), 1000},
-		"close with 4999":    {frame(finalBit|opClose, []byte{0x13, 0x87}), 4999},
-		"too many fragments": {append(bytes.Repeat(frame(0, nil), 0), append(frame(opText, nil), bytes.Repeat(frame(0, nil), 1024)...)...), 1008},
+		"not UTF-8":          {Frame(Final|OpText, []byte{0xff}), 1007},
+		"close of one byte":  {Frame(Final|OpClose, []byte{3}), 1002},
+		"close with 1005":    {Frame(Final|OpClose, []byte{3, 0xed}), 1002},
+		"close not UTF-8":    {Frame(Final|OpClose, []byte{3, 0xe8, 0xff}), 1007},
+		"close":              {Frame(Final|OpClose, []byte{3, 0xe8, 'b', 'y', 'e'}), 1000},
+		"close with nothing": {Frame(Final|OpClose, nil), 1000},
+		"close with 4999":    {Frame(Final|OpClose, []byte{0x13, 0x87}), 4999},
+		"too many fragments": {append(bytes.Repeat(Frame(0, nil), 0), append(Frame(OpText, nil), bytes.Repeat(Frame(0, nil), 1024)...)...), 1008},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := join(t, h.address[0], "/chat")
-			a.say(c.bytes)
-			a.closes(c.code)
+			a := Join(t, h.address[0], "/chat")
+			a.Say(c.bytes)
+			a.Closes(c.code)
 		})
 	}
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/schema"
+)
+
+func (m *Main) sequenceCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "sequence",
+		Usage:       "list and close the sockets of the house that is up",
+		Description: "   porthouse sequence list --room chat",
+		Subcommands: []*cli.Command{
+			{
+				Name:      "list",
+				Usage:     "list sequences: one a socket",
+				UsageText: "porthouse sequence list [--room ROOM] [--json]",
+				Description: `   porthouse sequence list --room chat
+   porthouse sequence list --json | jq -r '.[].address'`,
+				Flags: append(folderFlags(), jsonFlag(),
+					&cli.StringFlag{Name: "room", Usage: "only those in `ROOM`", EnvVars: []string{environmentName("room")}}),
+				Action: m.listSequences,
+			},
+			{
+				Name:        "close",
+				Usage:       "close sequences, with 4409",
+				UsageText:   "porthouse sequence close ID… [--json]",
+				Description: "   porthouse sequence close ~0h3k9v2m4x7qd",
+				Flags:       append(folderFlags(), jsonFlag()),
+				Action:      m.closeSequences,
+			},
+		},
+	}
+}
+
+func (m *Main) listSequences(c *cli.Context) error {
+	if err := takesNames(c, "", 0, 0); err != nil {
+		return err
+	}
+	room := c.String("room")
+	if refusal := schema.CheckRoom(room); room != "" && refusal != nil {
+		return usage(fmt.Errorf("--room: %s", refusal.Message))
+	}
+	conn, _, err := m.call(c, ipc.Ask{Sequences: &ipc.AskSequences{Room: room}})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	all := []ipc.Sequence{}
+	for {
+		answer, err := hear(conn)
+		if err != nil {
+			return err
+		}
+		all = append(all, answer.Sequences...)
+		if answer.Done {
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ipc.Sequence) int { return a.Since.Compare(b.Since) })
+	if c.Bool("json") {
+		return m.printJSON(all)
+	}
+	return printSequences(m.Stdout, all)
+}
+
+func printSequences(w io.Writer, all []ipc.Sequence) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "no sequences")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "sequence\tpuddle\tclient\tstate\trooms\taddress\tsince")
+	for _, q := range all {
+		client := "-"
+		if q.Client != nil {
+			client = *q.Client
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", q.ID, q.Slot, client, q.State,
+			strings.Join(q.Rooms, " "), q.Address, q.Since.Local().Format(time.DateTime))
+	}
+	return t.Flush()
+}
+
+func (m *Main) closeSequences(c *cli.Context) error {
+	if err := takesNames(c, "one sequence or more, as porthouse sequence list shows them", 1, c.NArg()); err != nil {
+		return err
+	}
+	var ids []schema.SequenceID
+	for _, text := range c.Args().Slice() {
+		id, err := schema.ParseSequenceID(text)
+		if err != nil {
+			return usage(err)
+		}
+		ids = append(ids, id)
+	}
+	answer, err := m.askOnce(c, ipc.Ask{Close: &ipc.AskClose{Sequences: ids}})
+	if err != nil {
+		return err
+	}
+	if answer.Closed == nil {
+		return errors.New("the house answered something else")
+	}
+	if c.Bool("json") {
+		err = m.printJSON(answer.Closed)
+	} else {
+		for _, id := range answer.Closed.Closed {
+			fmt.Fprintf(m.Stdout, "%s closed\n", id)
+		}
+	}
+	if missing := answer.Closed.Missing; len(missing) > 0 {
+		return fmt.Errorf("no such sequence: %s", joinIDs(missing))
+	}
+	return err
+}
+
+func joinIDs(ids []schema.SequenceID) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return strings.Join(texts, ", ")
+}

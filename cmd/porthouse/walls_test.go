@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/porthouse/porthouse/"
+
+// mayImport is what each package may import of the house. Imports run down
+// only; who is not listed here has no place yet.
+var mayImport = map[string]string{
+	"cmd/porthouse":     "supervisor puddle ipc schema",
+	"supervisor":        "ipc ipc/table schema schema/store",
+	"puddle":            "puddle/sequence puddle/room ipc ipc/table schema",
+	"puddle/puddletest": "schema",
+	"puddle/sequence":   "schema",
+	"puddle/room":       "",
+	"ipc":               "schema",
+	"ipc/table":         "schema",
+	"schema/store":      "schema",
+	"schema":            "",
+	"scripts/loadgen":   "",
+}
+
+// homes are the packages that may import a dependency, and where one file
+// has it alone, that file.
+var homes = map[string]string{
+	"github.com/mailru/easygo/netpoll":  "puddle",
+	"github.com/gobwas/ws":              "puddle",
+	"modernc.org/sqlite":                "schema/store",
+	"github.com/urfave/cli/v2":          "cmd/porthouse",
+	"github.com/vmihailenco/msgpack/v5": "ipc",
+}
+
+// pure packages do no I/O: nothing of the operating system, no goroutine.
+var pure = []string{"puddle/sequence", "puddle/room", "schema"}
+
+func TestWalls(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		from := strings.TrimPrefix(words[0], module)
+		allowed, known := mayImport[from]
+		if !known {
+			t.Errorf("%s has no place in the walls: give it one", from)
+		}
+		for _, path := range words[1:] {
+			if to, ours := strings.CutPrefix(path, module); ours && !contains(allowed, to) {
+				t.Errorf("%s imports %s", from, to)
+			}
+			if home, bound := homes[path]; bound && home != from {
+				t.Errorf("%s imports %s, whose home is %s", from, path, home)
+			}
+		}
+	}
+}
+
+func TestPurePackagesDoNoIO(t *testing.T) {
+	for _, name := range pure {
+		out, err := exec.Command("go", "list", "-f", `{{join .Imports " "}}`, module+name).Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for path := range strings.FieldsSeq(string(out)) {
+			switch path {
+			case "os", "net", "syscall", "net/http", "sync", "io/fs", "golang.org/x/sys/unix":
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
+func contains(list, word string) bool {
+	for known := range strings.FieldsSeq(list) {
+		if known == word {
+			return true
+		}
+	}
+	return false
+}

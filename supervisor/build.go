@@ -1,0 +1,150 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/schema/store"
+)
+
+// registryTime is how long a stop waits for the registry's last commit.
+const registryTime = 5 * time.Second
+
+// build makes everything that a house stands on, and no process. What it
+// returns can be torn down, with an error or without.
+func build(ctx context.Context, config Config) (s *supervisor, err error) {
+	s = &supervisor{
+		config: config, log: config.Log, begun: time.Now(),
+		tables: &tables{}, rooms: census{}, closings: closings{},
+		reports: make(chan report, SlotsMost), pokes: make(chan int), errands: make(chan errand),
+		leave: make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if config.Puddles < 1 || config.Puddles > SlotsMost {
+		return s, fmt.Errorf("%d puddles: 1 to %d", config.Puddles, SlotsMost)
+	}
+	if s.config.Executable == "" {
+		if s.config.Executable, err = os.Executable(); err != nil {
+			return s, fmt.Errorf("find the path of this binary, which puddles run: %w", err)
+		}
+	}
+	for _, part := range []func(context.Context) error{
+		s.buildFolder, s.buildStore, s.buildDoors, s.buildSlots, s.buildFaces,
+	} {
+		if err := part(ctx); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *supervisor) buildFolder(context.Context) (err error) {
+	s.folder, err = openFolder(s.config.Data)
+	return err
+}
+
+func (s *supervisor) buildStore(ctx context.Context) (err error) {
+	if s.store, err = store.Open(ctx, s.folder.file(databaseFile)); err != nil {
+		return err
+	}
+	if err := s.store.Sweep(ctx); err != nil { // a full disk is found out now
+		return err
+	}
+	s.registry = newRegistry(s.store, s.log)
+	return nil
+}
+
+func (s *supervisor) buildDoors(ctx context.Context) (err error) {
+	s.doors, err = openDoors(ctx, s.config.Listen, s.config.Puddles)
+	if err == nil && len(s.doors) == 0 {
+		err = errors.New("no address to listen on: give --listen one")
+	}
+	return err
+}
+
+func (s *supervisor) buildSlots(context.Context) error {
+	for number := range s.config.Puddles {
+		slot, err := newSlot(number, s.config.Settings)
+		if err != nil {
+			return err
+		}
+		s.slots = append(s.slots, slot)
+		s.tables.all = append(s.tables.all, slot.table)
+		go s.listen(slot)
+	}
+	s.enter(phaseStarting)
+	return nil
+}
+
+// buildFaces opens what operators speak with.
+func (s *supervisor) buildFaces(ctx context.Context) (err error) {
+	if s.config.Admin != AdminOff {
+		if s.admin, err = openAdmin(ctx, s.config.Admin, metrics(s, s.log), s.log); err != nil {
+			return err
+		}
+	}
+	s.control, err = openControl(s)
+	return err
+}
+
+// tearDown takes everything away, the registry and the lock last. What fails
+// in it is logged: the house is down all the same.
+func (s *supervisor) tearDown() {
+	select {
+	case <-s.leave:
+	default:
+		close(s.leave)
+	}
+	var errs []error
+	if s.control != nil {
+		errs = append(errs, s.control.stopListening())
+	}
+	if s.admin != nil {
+		errs = append(errs, s.admin.close())
+	}
+	s.tables.shut()
+	closeDoors(s.doors)
+	for _, slot := range s.slots {
+		errs = append(errs, slot.poke.Close(), slot.table.Close())
+		s.registry.note(puddleGone(slot.number))
+	}
+	errs = append(errs, s.closeRegistry())
+	if s.folder != nil {
+		errs = append(errs, s.folder.release())
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.log.Warn("not all could be put away", "error", err)
+	}
+	if s.phase == phaseStopping {
+		s.log.Info("the house is down", "was_up", time.Since(s.begun).Round(time.Millisecond).String())
+	}
+	if s.control != nil {
+		s.control.letGo()
+	}
+}
+
+func (s *supervisor) closeRegistry() (err error) {
+	if s.registry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), registryTime)
+		defer cancel()
+		err = s.registry.close(ctx)
+	}
+	if s.store != nil {
+		err = errors.Join(err, s.store.Close())
+	}
+	return err
+}
+
+func closeDescriptors(descriptors []int) {
+	for _, fd := range descriptors {
+		unix.Close(fd)
+	}
+}

@@ -1,0 +1,309 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/schema"
+)
+
+const (
+	askersMost = 64               // connections at once; more wait
+	askTime    = 5 * time.Second  // to say what one wants
+	answerTime = 10 * time.Second // to take a word of the answer
+	closeTime  = 3 * time.Second  // for a puddle to find a sequence
+	batchMost  = 1000             // sequences in a word
+)
+
+// control answers the command line.
+type control struct {
+	house    *supervisor
+	listener *net.UnixListener
+	places   chan struct{}
+
+	mu      sync.Mutex
+	waiting []*ipc.Conn // for the house's end
+}
+
+func openControl(s *supervisor) (*control, error) {
+	listener, err := ipc.ListenControl(s.folder.path)
+	if err != nil {
+		return nil, err
+	}
+	c := &control{house: s, listener: listener, places: make(chan struct{}, askersMost)}
+	go c.serve()
+	return c, nil
+}
+
+func (c *control) serve() {
+	for {
+		c.places <- struct{}{}
+		socket, err := c.listener.AcceptUnix()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			<-c.places
+			c.house.log.Warn("control socket", "error", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		go func() {
+			defer func() { <-c.places }()
+			c.answer(socket)
+		}()
+	}
+}
+
+// stopListening takes no more asks.
+func (c *control) stopListening() error {
+	return errors.Join(c.listener.Close(), ipc.RemoveControl(c.house.folder.path))
+}
+
+// letGo ends the connections of those who wait for the house's end.
+func (c *control) letGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.waiting {
+		conn.Close()
+	}
+	c.waiting = nil
+}
+
+// answer serves one connection: one ask, its answers, the end.
+func (c *control) answer(socket *net.UnixConn) {
+	conn := ipc.NewConn(socket)
+	if err := c.admit(socket); err != nil {
+		c.house.log.Warn("control socket: refused", "error", err)
+		c.tell(conn, ipc.Answer{Refused: &schema.Refusal{Code: schema.Denied, Message: err.Error()}})
+		conn.Close()
+		return
+	}
+	socket.SetReadDeadline(time.Now().Add(askTime))
+	var ask ipc.Ask
+	descriptors, err := conn.Receive(&ask)
+	closeDescriptors(descriptors)
+	if err != nil {
+		conn.Close()
+		return
+	}
+	if ask.Stop != nil {
+		c.stop(conn, *ask.Stop) // and keeps conn
+		return
+	}
+	defer conn.Close()
+	switch {
+	case ask.Status != nil:
+		c.status(conn)
+	case ask.Sequences != nil:
+		c.sequences(conn, *ask.Sequences)
+	case ask.Close != nil:
+		c.closeSequences(conn, *ask.Close)
+	default:
+		c.tell(conn, ipc.Answer{Refused: &schema.Refusal{
+			Code: schema.Unknown, Message: "the house that is up does not know this command: it is another version, see porthouse status",
+		}})
+	}
+}
+
+// admit lets root in and who runs the house.
+func (c *control) admit(socket *net.UnixConn) error {
+	peer, err := ipc.PeerOf(socket)
+	if err != nil {
+		return err
+	}
+	if own := uint32(os.Geteuid()); peer.Uid != 0 && peer.Uid != own {
+		return fmt.Errorf("user %d may not command this house: only user %d and root", peer.Uid, own)
+	}
+	return nil
+}
+
+func (c *control) tell(conn *ipc.Conn, answer ipc.Answer) error {
+	conn.Unix().SetWriteDeadline(time.Now().Add(answerTime))
+	return conn.Send(answer)
+}
+
+func (c *control) stop(conn *ipc.Conn, ask ipc.AskStop) {
+	drain := c.house.config.Drain // never changes
+	if ask.Drain != nil {
+		drain = max(0, *ask.Drain)
+	}
+	if err := c.tell(conn, ipc.Answer{Stopping: &ipc.Stopping{PID: os.Getpid(), Drain: drain}}); err != nil {
+		conn.Close()
+		return // who does not hear does not ask
+	}
+	c.mu.Lock()
+	c.waiting = append(c.waiting, conn)
+	c.mu.Unlock()
+	over := !c.house.inSelect(func() {
+		c.house.log.Info("the house stops", "asked", "porthouse stop", "drain", drain.String())
+		c.house.stop(drain)
+	})
+	if over {
+		c.letGo()
+	}
+}
+
+func (c *control) status(conn *ipc.Conn) {
+	var status ipc.Status
+	if c.house.inSelect(func() { status = c.house.status() }) {
+		c.tell(conn, ipc.Answer{Status: &status})
+	}
+}
+
+// status is called in the select.
+func (s *supervisor) status() ipc.Status {
+	front := s.front()
+	status := ipc.Status{
+		Puddles: make([]ipc.PuddleStatus, 0, len(s.slots)),
+		Rooms:   len(s.rooms), State: phaseNames[s.phase],
+		Listen: front.Listen, Admin: front.Admin, Data: front.Data,
+		PID: os.Getpid(), Version: s.config.Version,
+		Uptime: time.Since(s.begun).Seconds(), RegistryLag: s.registry.lag().Seconds(),
+	}
+	for _, slot := range s.slots {
+		p := slot.status()
+		status.Puddles = append(status.Puddles, p)
+		status.Sequences += p.Sequences
+		status.Handshakes += p.Handshakes
+		status.Received += p.Received
+		status.Deliveries += p.Deliveries
+		status.OutboxBytes += p.OutboxBytes
+	}
+	return status
+}
+
+func (slot *slot) status() ipc.PuddleStatus {
+	t := slot.table
+	p := ipc.PuddleStatus{
+		Slot: slot.number, Generation: t.Generation(), State: slot.state.String(),
+		Since:       time.Since(slot.since).Seconds(),
+		Handshakes:  t.Count(table.StateGauge + table.Counter(schema.Handshake)),
+		Rooms:       t.Count(table.RoomsHere),
+		Received:    t.Count(table.Received),
+		Deliveries:  t.Count(table.Deliveries),
+		OutboxBytes: t.Count(table.OutboxBytes),
+	}
+	for state := schema.Handshake + 1; state < schema.States; state++ {
+		p.Sequences += t.Count(table.StateGauge + table.Counter(state))
+	}
+	if slot.process != nil {
+		p.PID = slot.process.pid
+	}
+	return p
+}
+
+// sequences lists what the tables have: the registry is behind them.
+func (c *control) sequences(conn *ipc.Conn, ask ipc.AskSequences) {
+	for number := range c.house.config.Puddles {
+		for batch := range slices.Chunk(c.sequencesIn(number, ask.Room), batchMost) {
+			if c.tell(conn, ipc.Answer{Sequences: batch}) != nil {
+				return
+			}
+		}
+	}
+	c.tell(conn, ipc.Answer{Done: true})
+}
+
+// sequencesIn lists a slot's, of one room or, where it is "", of all.
+func (c *control) sequencesIn(number int, room string) (all []ipc.Sequence) {
+	c.house.tables.look(func(slot int, t *table.Table) {
+		if slot != number {
+			return
+		}
+		for seen := range t.Sequences {
+			if seen.State != schema.Handshake && (room == "" || seen.Room == room) {
+				all = append(all, sequenceOf(slot, seen))
+			}
+		}
+	})
+	return all
+}
+
+func sequenceOf(slot int, seen table.Seen) ipc.Sequence {
+	q := ipc.Sequence{
+		ID: seen.ID, Slot: slot, State: seen.State.String(), Rooms: []string{},
+		Address: seen.Address.String(), Since: seen.Since.UTC(),
+	}
+	if seen.Room != "" {
+		q.Rooms = append(q.Rooms, seen.Room)
+	}
+	return q
+}
+
+// closings are who waits for puddles to close a sequence.
+type closings map[schema.SequenceID][]chan bool
+
+func (w closings) answered(closed *ipc.Closed) {
+	for _, heard := range w[closed.Sequence] {
+		heard <- closed.Found // has room for it
+	}
+	delete(w, closed.Sequence)
+}
+
+func (w closings) forget(id schema.SequenceID, heard chan bool) {
+	w[id] = slices.DeleteFunc(w[id], func(other chan bool) bool { return other == heard })
+	if len(w[id]) == 0 {
+		delete(w, id)
+	}
+}
+
+func (c *control) closeSequences(conn *ipc.Conn, ask ipc.AskClose) {
+	slots := c.slotsOf(ask.Sequences)
+	answer := ipc.ClosedAnswer{Closed: []schema.SequenceID{}, Missing: []schema.SequenceID{}}
+	for _, id := range ask.Sequences {
+		if slot, found := slots[id]; found && c.closeSequence(slot, id) {
+			answer.Closed = append(answer.Closed, id)
+		} else {
+			answer.Missing = append(answer.Missing, id)
+		}
+	}
+	c.tell(conn, ipc.Answer{Closed: &answer})
+}
+
+// slotsOf finds where sequences are.
+func (c *control) slotsOf(ids []schema.SequenceID) map[schema.SequenceID]int {
+	wanted := make(map[schema.SequenceID]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	slots := make(map[schema.SequenceID]int, len(ids))
+	c.house.tables.look(func(slot int, t *table.Table) {
+		for seen := range t.Sequences {
+			if wanted[seen.ID] {
+				slots[seen.ID] = slot
+			}
+		}
+	})
+	return slots
+}
+
+// closeSequence has a puddle close a sequence and tells whether it had it.
+func (c *control) closeSequence(number int, id schema.SequenceID) (found bool) {
+	s, heard := c.house, make(chan bool, 1)
+	if !s.inSelect(func() {
+		s.closings[id] = append(s.closings[id], heard)
+		s.say(s.slots[number], ipc.ToPuddle{Close: &ipc.Close{
+			Sequence: id, Code: schema.ClosePutOut, Reason: "closed by an admin",
+		}})
+	}) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	select {
+	case found = <-heard:
+	case <-ctx.Done():
+		s.inSelect(func() { s.closings.forget(id, heard) })
+	case <-s.leave:
+	}
+	return found
+}

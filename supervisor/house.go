@@ -1,0 +1,265 @@
+// Package supervisor stands a house up and keeps it: it makes the listeners,
+// starts, watches and replaces puddles, is the only writer of the registry,
+// and answers the control socket and the admin address. It serves no socket.
+// One select owns all of its state; policy.go says what happens to a puddle.
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/store"
+)
+
+// SlotsMost is how many puddles a house can have.
+const SlotsMost = table.Slots
+
+// AdminOff is the admin address of a house without one.
+const AdminOff = "off"
+
+// Config is what a house is.
+type Config struct {
+	Listen   []string // addresses of the shared port; CheckListen tells their form
+	Puddles  int      // 1 to SlotsMost
+	Data     string   // the data folder
+	Admin    string   // address of the metrics, or AdminOff
+	Settings schema.Settings
+	Drain    time.Duration // how long a stop waits for sockets to end
+	Version  string
+
+	Log      *slog.Logger
+	LogLevel slog.Level // of the puddles
+	LogJSON  bool       // of the puddles; text otherwise
+
+	Executable string           // what puddles run; "": this binary
+	Signals    <-chan os.Signal // those the house acts on; nil: none
+	Up         func(Front)      // called once the house is up; may be nil
+}
+
+// Front is where a house can be reached.
+type Front struct {
+	Listen []string
+	Admin  string // "" where there is none
+	Data   string
+}
+
+// phase is where the house stands.
+type phase uint8
+
+const (
+	phaseStarting phase = iota
+	phaseUp
+	phaseStopping
+)
+
+var phaseNames = [...]string{"starting", "up", "stopping"}
+
+var phaseWords = [...]table.House{table.Starting, table.Up, table.Stopping}
+
+// supervisor is a house. All of it is the select's, but for config, which
+// never changes, and what says so.
+type supervisor struct {
+	config Config
+	log    *slog.Logger
+	begun  time.Time
+	phase  phase
+	failed error         // why it could not start
+	drain  time.Duration // of the stop under way
+
+	folder   *folder
+	store    *store.Store
+	registry *registry // locks itself
+	doors    []*door
+	tables   *tables // locks itself
+	slots    []*slot
+	rooms    census
+	count    roomCount // atomic: how many rooms, for the metrics
+	closings closings
+
+	admin   *admin
+	control *control
+
+	reports chan report
+	pokes   chan int // slots with news
+	errands chan errand
+	leave   chan struct{} // closed when the select is over
+
+	interrupts int // INTs heard
+}
+
+// errand is something that another goroutine wants done by the select.
+type errand struct {
+	do   func()
+	done chan struct{}
+}
+
+// Run stands a house up and returns when it has stopped: nil if it was asked
+// to, by ctx, a signal or the control socket.
+func Run(ctx context.Context, config Config) error {
+	s, err := build(ctx, config)
+	if err == nil {
+		s.warn()
+		err = s.run(ctx)
+	}
+	s.tearDown()
+	return err
+}
+
+// warn logs what of this machine stands in a house's way.
+func (s *supervisor) warn() {
+	for _, f := range Limits(s.config) {
+		if f.Verdict != OK {
+			s.log.Warn(f.Subject+": "+f.Found, "change", f.Change)
+		}
+	}
+}
+
+// run is the select.
+func (s *supervisor) run(ctx context.Context) error {
+	for _, slot := range s.slots {
+		s.happen(slot, due)
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for !s.over() {
+		timer := s.nextTimer()
+		select {
+		case <-ctx.Done():
+			ctx = context.WithoutCancel(ctx)
+			s.log.Info("the house stops: its context ended")
+			s.stop(s.config.Drain)
+		case received := <-s.config.Signals:
+			s.signal(received)
+		case r := <-s.reports:
+			s.reported(r)
+		case n := <-s.pokes:
+			s.follow(s.slots[n])
+		case e := <-s.errands:
+			e.do()
+			close(e.done)
+		case <-timer:
+			s.timers()
+		case <-second.C:
+			s.watch()
+		}
+	}
+	close(s.leave)
+	return s.failed
+}
+
+// inSelect runs do in the select, from another goroutine; false: it is over.
+func (s *supervisor) inSelect(do func()) bool {
+	e := errand{do, make(chan struct{})}
+	select {
+	case s.errands <- e:
+		<-e.done
+		return true
+	case <-s.leave:
+		return false
+	}
+}
+
+func (s *supervisor) over() bool {
+	if s.phase != phaseStopping {
+		return false
+	}
+	for _, slot := range s.slots {
+		if slot.state != down {
+			return false
+		}
+	}
+	return true
+}
+
+// enter tells every puddle, by its table, what the house does now.
+func (s *supervisor) enter(p phase) {
+	s.phase = p
+	for _, slot := range s.slots {
+		slot.table.SetHouse(phaseWords[p])
+	}
+}
+
+// upIfReady ends the start once every puddle serves.
+func (s *supervisor) upIfReady() {
+	if s.phase != phaseStarting {
+		return
+	}
+	for _, slot := range s.slots {
+		if slot.state != serving {
+			return
+		}
+	}
+	s.enter(phaseUp)
+	front := s.front()
+	s.log.Info("the house is up", "listen", front.Listen, "admin", s.config.Admin, "data", front.Data,
+		"puddles", len(s.slots), "pid", os.Getpid(), "took", time.Since(s.begun).Round(time.Millisecond).String())
+	if s.config.Up != nil {
+		s.config.Up(front)
+	}
+}
+
+func (s *supervisor) front() Front {
+	f := Front{Data: s.folder.path, Listen: []string{}}
+	for _, d := range s.doors {
+		f.Listen = append(f.Listen, d.address.String())
+	}
+	if s.admin != nil {
+		f.Admin = s.admin.address
+	}
+	return f
+}
+
+// stop asks every puddle to end within drain.
+func (s *supervisor) stop(drain time.Duration) {
+	if s.phase == phaseStopping {
+		return
+	}
+	s.enter(phaseStopping) // /-/ready is 503 from here on
+	s.drain = drain
+	for _, slot := range s.slots {
+		s.happen(slot, stop)
+	}
+}
+
+// stopAtOnce ends every puddle now.
+func (s *supervisor) stopAtOnce() {
+	s.stop(0)
+	for _, slot := range s.slots {
+		s.happen(slot, overdue)
+	}
+}
+
+// fail ends a start that came to nothing.
+func (s *supervisor) fail(err error) {
+	if s.failed == nil {
+		s.failed = err
+	}
+	s.stopAtOnce()
+}
+
+func (s *supervisor) signal(received os.Signal) {
+	switch received {
+	case syscall.SIGINT, syscall.SIGTERM:
+		if received == syscall.SIGINT {
+			s.interrupts++
+		}
+		if s.interrupts > 1 {
+			s.log.Info("the house stops at once", "signal", received.String())
+			s.stopAtOnce()
+			return
+		}
+		s.log.Info("the house stops", "signal", received.String(), "drain", s.config.Drain.String())
+		s.stop(s.config.Drain)
+	case syscall.SIGQUIT:
+		s.log.Info("the house stops at once", "signal", received.String())
+		s.stopAtOnce()
+	default:
+		s.log.Warn(fmt.Sprintf("%s does nothing yet: reload, upgrade and scale are not there", received))
+	}
+}

@@ -1,0 +1,659 @@
+package supervisor
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unique"
+
+	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/store"
+)
+
+const (
+	groupWindow = 5 * time.Millisecond // from a first change to its commit
+	chunkRows   = 2048                 // of one commit, so that it stays short
+	retryFirst  = 10 * time.Millisecond
+	retryMost   = time.Second
+)
+
+// registry projects what lives in the house into the database, behind the
+// event: note merges changes into pending ones, one goroutine commits them in
+// groups. A pending change stays where it is until a commit has succeeded
+// with it, so a failed commit has nothing to undo.
+//
+// What is kept in memory is what a live sequence needs (its slot and rooms,
+// to know which rows there are) and what differs from that, by key.
+type registry struct {
+	st  *store.Store
+	log *slog.Logger
+
+	wake    chan struct{}
+	closing chan struct{} // commit what is pending, then stop
+	abandon chan struct{} // stop as it is
+	stopped chan struct{}
+
+	mu        sync.Mutex
+	closed    bool
+	queue     *list.List // of entry, the oldest change first
+	flight    []entry    // in the commit under way, the oldest first
+	sequences map[schema.SequenceID]*sequenceEntry
+	held      map[schema.SequenceID]heldSequence // the rows there are
+	puddles   *rowTable[int, store.Puddle]
+	rooms     *rowTable[string, store.Room]
+	lastErr   error // of the last attempt
+
+	// of the goroutine alone
+	swept        bool
+	backoff      time.Duration // 0 after a success
+	retryAt      time.Time
+	troubleSince time.Time
+	troubles     map[string]bool // kinds that were logged since
+}
+
+// newRegistry starts the goroutine that from now on is the only writer of the
+// live tables. The first thing it commits is a sweep of them: whoever is
+// still there (puddles that outlived their supervisor) is to be noted again.
+func newRegistry(st *store.Store, log *slog.Logger) *registry {
+	r := emptyRegistry(st, log)
+	go r.run()
+	return r
+}
+
+func emptyRegistry(st *store.Store, log *slog.Logger) *registry {
+	return &registry{
+		st:        st,
+		log:       log,
+		wake:      make(chan struct{}, 1),
+		closing:   make(chan struct{}),
+		abandon:   make(chan struct{}),
+		stopped:   make(chan struct{}),
+		queue:     list.New(),
+		sequences: make(map[schema.SequenceID]*sequenceEntry),
+		held:      make(map[schema.SequenceID]heldSequence),
+		puddles:   newRowTable(putPuddle),
+		rooms:     newRowTable(putRoom),
+		troubles:  make(map[string]bool),
+	}
+}
+
+// change is one thing that happened to something that lives in the house.
+type change interface{ merge(r *registry) }
+
+type (
+	sequenceRow  store.Sequence    // appeared or changed; Rooms is not looked at
+	sequenceGone schema.SequenceID // and its subscriptions
+	roomJoined   store.Subscription
+	roomLeft     store.Subscription
+	roomMade     store.Room // or changed; a transient one
+	roomGone     string     // a transient one
+	puddleRow    store.Puddle
+	puddleGone   int // the slot, with its sequences and their subscriptions
+)
+
+// note takes changes, in the order in which they happened. It never waits
+// for the database; any goroutine may call it. After close it does nothing.
+func (r *registry) note(changes ...change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	idle := r.queue.Len() == 0
+	for _, c := range changes {
+		c.merge(r)
+	}
+	if idle && r.queue.Len() > 0 {
+		select {
+		case r.wake <- struct{}{}:
+		default: // woken already
+		}
+	}
+}
+
+// lag is the age of the oldest change that is not committed, 0 if none is.
+func (r *registry) lag() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	oldest, pending := r.oldest()
+	if !pending {
+		return 0
+	}
+	return time.Since(oldest)
+}
+
+// close commits what is pending and stops. Should ctx end first, the commit
+// under way is the last, and the error tells how much was left and why.
+func (r *registry) close(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.closing)
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.stopped:
+		return nil
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.abandoned() {
+		close(r.abandon)
+	}
+	left := r.queue.Len() + len(r.flight)
+	if r.lastErr == nil {
+		return fmt.Errorf("registry stopped with %d entries unwritten: %w", left, ctx.Err())
+	}
+	return fmt.Errorf("registry stopped with %d entries unwritten: %w: %w", left, ctx.Err(), r.lastErr)
+}
+
+func (c sequenceRow) merge(r *registry) {
+	row := store.Sequence(c)
+	e := r.sequence(row.ID)
+	e.row = &row
+	r.touch(e)
+}
+
+func (c sequenceGone) merge(r *registry) {
+	e := r.sequence(schema.SequenceID(c))
+	e.gone, e.row, e.rooms = true, nil, nil
+	r.touch(e)
+}
+
+func (c roomJoined) merge(r *registry) {
+	if !r.lives(c.Sequence) { // ignore stale joins
+		return
+	}
+	e := r.sequence(c.Sequence)
+	if e.gone || e.flying || !r.held[c.Sequence].in(c.Room) {
+		e.stand(c.Room, true)
+	} else {
+		delete(e.rooms, c.Room)
+	}
+	r.touch(e)
+}
+
+func (c roomLeft) merge(r *registry) {
+	if !r.lives(c.Sequence) {
+		return
+	}
+	e := r.sequence(c.Sequence)
+	if !e.gone && (e.flying || r.held[c.Sequence].in(c.Room)) {
+		e.stand(c.Room, false)
+	} else {
+		delete(e.rooms, c.Room)
+	}
+	r.touch(e)
+}
+
+func (c roomMade) merge(r *registry) {
+	row := store.Room(c)
+	r.touch(r.rooms.set(row.Name, &row))
+}
+
+func (c roomGone) merge(r *registry) { r.touch(r.rooms.set(string(c), nil)) }
+
+func (c puddleRow) merge(r *registry) {
+	row := store.Puddle(c)
+	r.touch(r.puddles.set(row.Slot, &row))
+}
+
+func (c puddleGone) merge(r *registry) {
+	slot := int(c)
+	for id, e := range r.sequences {
+		if e.row != nil && e.row.Slot == slot {
+			sequenceGone(id).merge(r)
+		}
+	}
+	for id, held := range r.held {
+		if held.slot != slot {
+			continue
+		}
+		if e := r.sequences[id]; e == nil || e.row == nil && !e.gone { // not moved, not gone
+			sequenceGone(id).merge(r)
+		}
+	}
+	r.touch(r.puddles.set(slot, nil))
+}
+
+// sequence finds or makes the pending entry of a sequence.
+func (r *registry) sequence(id schema.SequenceID) *sequenceEntry {
+	e := r.sequences[id]
+	if e == nil {
+		e = &sequenceEntry{id: id}
+		r.sequences[id] = e
+	}
+	return e
+}
+
+// lives tells whether a sequence was noted and is not gone.
+func (r *registry) lives(id schema.SequenceID) bool {
+	if e := r.sequences[id]; e != nil && (e.gone || e.row != nil) {
+		return e.row != nil
+	}
+	_, held := r.held[id]
+	return held
+}
+
+// touch queues an entry that was just changed, or drops it where that left
+// nothing to do. What is in flight is judged when it has landed.
+func (r *registry) touch(e entry) {
+	p := e.place()
+	if !p.flying && e.idle(r) {
+		r.drop(e)
+		return
+	}
+	if p.queued == nil {
+		p.since = time.Now()
+		p.queued = r.queue.PushBack(e)
+	}
+}
+
+func (r *registry) drop(e entry) {
+	if p := e.place(); p.queued != nil {
+		r.queue.Remove(p.queued)
+		p.queued = nil
+	}
+	e.forget(r)
+}
+
+func (r *registry) oldest() (since time.Time, pending bool) {
+	if len(r.flight) > 0 {
+		return r.flight[0].place().flownSince, true
+	}
+	if front := r.queue.Front(); front != nil {
+		return front.Value.(entry).place().since, true
+	}
+	return time.Time{}, false
+}
+
+// run is the writer.
+func (r *registry) run() {
+	defer close(r.stopped)
+	for r.await() {
+		if err := r.commit(); err != nil {
+			r.trouble(err)
+		} else {
+			r.healed()
+		}
+	}
+}
+
+// await waits until something is to be committed and its window, or the
+// pause after a failure, is over; false when the registry is to stop.
+func (r *registry) await() bool {
+	closing := r.closing
+	for {
+		due, pending := r.due(closing == nil)
+		var timer <-chan time.Time
+		if pending {
+			timer = time.After(time.Until(due))
+		} else if closing == nil {
+			return false
+		}
+		select {
+		case <-r.abandon:
+			return false
+		case <-closing:
+			closing = nil
+		case <-r.wake:
+		case <-timer:
+			return true
+		}
+	}
+}
+
+// due is when to commit next, if there is anything to commit.
+func (r *registry) due(closing bool) (at time.Time, pending bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	oldest, pending := r.oldest()
+	sweep := !r.swept && !closing
+	switch {
+	case r.backoff > 0:
+		at = r.retryAt
+	case !sweep && !closing:
+		at = oldest.Add(groupWindow)
+	}
+	return at, pending || sweep
+}
+
+// commit writes everything that is pending now, in chunks.
+func (r *registry) commit() error {
+	if !r.swept {
+		if err := r.st.Sweep(context.Background()); err != nil {
+			return err
+		}
+		r.swept = true
+	}
+	for cutoff := time.Now(); !r.abandoned(); {
+		batch := r.takeOff(cutoff)
+		if batch.Len() == 0 {
+			break
+		}
+		err := r.st.Apply(context.Background(), batch)
+		r.land(&batch, err)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *registry) abandoned() bool {
+	select {
+	case <-r.abandon:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeOff moves the oldest entries, up to a chunk of rows, from the queue
+// into flight. None that was queued after cutoff: its window is not over.
+func (r *registry) takeOff(cutoff time.Time) (batch store.Batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for rows := 0; rows < chunkRows; {
+		front := r.queue.Front()
+		if front == nil {
+			break
+		}
+		e := front.Value.(entry)
+		p := e.place()
+		if p.since.After(cutoff) {
+			break
+		}
+		r.queue.Remove(front)
+		p.queued, p.flying, p.flownSince = nil, true, p.since
+		r.flight = append(r.flight, e)
+		rows += e.add(r, &batch)
+	}
+	return batch
+}
+
+// land ends a flight. Entries that were changed during it are queued already
+// and stay so; repeating what was committed with them does no harm.
+func (r *registry) land(batch *store.Batch, failed error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if failed == nil {
+		r.hold(batch)
+	}
+	for _, e := range slices.Backward(r.flight) {
+		p := e.place()
+		p.flying = false
+		if failed != nil { // back to where it was
+			if p.queued != nil {
+				r.queue.Remove(p.queued)
+			}
+			p.since = p.flownSince
+			p.queued = r.queue.PushFront(e)
+		}
+		e.settle(r)
+		if p.queued == nil || e.idle(r) {
+			r.drop(e)
+		}
+	}
+	clear(r.flight)
+	r.flight = r.flight[:0]
+}
+
+// hold keeps what the database holds now.
+func (r *registry) hold(batch *store.Batch) {
+	for _, id := range batch.SequencesGone {
+		delete(r.held, id)
+	}
+	for _, row := range batch.Sequences {
+		held := r.held[row.ID]
+		held.slot = row.Slot
+		r.held[row.ID] = held
+	}
+	for _, s := range batch.Left {
+		if held, exists := r.held[s.Sequence]; exists {
+			r.held[s.Sequence] = held.without(s.Room)
+		}
+	}
+	for _, s := range batch.Joined {
+		if held, exists := r.held[s.Sequence]; exists {
+			r.held[s.Sequence] = held.with(s.Room)
+		}
+	}
+	r.puddles.hold(batch.PuddlesGone, batch.Puddles, func(p store.Puddle) int { return p.Slot })
+	r.rooms.hold(batch.RoomsGone, batch.Rooms, func(m store.Room) string { return m.Name })
+}
+
+// trouble sets the pause before the next attempt, and logs a kind of trouble
+// once until it has healed.
+func (r *registry) trouble(err error) {
+	now := time.Now()
+	if r.backoff == 0 {
+		r.troubleSince = now
+	}
+	r.setLast(err)
+	r.backoff = min(max(2*r.backoff, retryFirst), retryMost)
+	r.retryAt = now.Add(r.backoff)
+	kind := troubleKind(err)
+	if r.troubles[kind] {
+		return
+	}
+	r.troubles[kind] = true
+	r.log.Error("registry cannot write and tries again; sockets are served on", "trouble", kind, "error", err)
+}
+
+func (r *registry) healed() {
+	if r.backoff == 0 {
+		return
+	}
+	r.backoff = 0
+	r.setLast(nil)
+	clear(r.troubles)
+	r.log.Info("registry writes again", "after", time.Since(r.troubleSince).Round(time.Millisecond))
+}
+
+func (r *registry) setLast(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastErr = err
+}
+
+func troubleKind(err error) string {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return "full"
+	case errors.Is(err, store.ErrLocked):
+		return "locked"
+	case errors.Is(err, store.ErrIO):
+		return "io"
+	case errors.Is(err, store.ErrCorrupt):
+		return "corrupt"
+	case errors.Is(err, store.ErrUnwritable):
+		return "unwritable"
+	}
+	return "other"
+}
+
+// entry is one key's pending change.
+type entry interface {
+	place() *placed
+	idle(r *registry) bool                       // it would change nothing; not asked in flight
+	settle(r *registry)                          // after a flight: drop what it need not ask
+	add(r *registry, batch *store.Batch) (n int) // how many rows it touches
+	forget(r *registry)                          // it is no longer pending
+}
+
+// placed is where an entry stands.
+type placed struct {
+	queued     *list.Element // nil while in flight and unchanged
+	since      time.Time     // when it was queued
+	flying     bool
+	flownSince time.Time // since, as it took off
+}
+
+func (p *placed) place() *placed { return p }
+
+// sequenceEntry is what the database does not know of a sequence yet.
+type sequenceEntry struct {
+	placed
+	id    schema.SequenceID
+	gone  bool            // what the database holds of it is of an earlier life
+	row   *store.Sequence // nil where unchanged
+	rooms map[string]bool // joined or left
+}
+
+func (e *sequenceEntry) stand(room string, in bool) {
+	if e.rooms == nil {
+		e.rooms = make(map[string]bool)
+	}
+	e.rooms[room] = in
+}
+
+func (e *sequenceEntry) idle(r *registry) bool {
+	if e.gone {
+		_, e.gone = r.held[e.id]
+	}
+	return !e.gone && e.row == nil && len(e.rooms) == 0
+}
+
+func (e *sequenceEntry) settle(r *registry) {
+	if e.idle(r) || e.gone {
+		return
+	}
+	held := r.held[e.id]
+	for room, in := range e.rooms {
+		if in == held.in(room) {
+			delete(e.rooms, room)
+		}
+	}
+}
+
+func (e *sequenceEntry) add(r *registry, batch *store.Batch) (n int) {
+	if e.gone {
+		batch.SequencesGone = append(batch.SequencesGone, e.id)
+		n += 1 + len(r.held[e.id].rooms)
+	}
+	if e.row != nil {
+		batch.Sequences = append(batch.Sequences, *e.row)
+		n++
+	}
+	for room, in := range e.rooms {
+		s := store.Subscription{Sequence: e.id, Room: room}
+		if in {
+			batch.Joined = append(batch.Joined, s)
+		} else {
+			batch.Left = append(batch.Left, s)
+		}
+		n++
+	}
+	return n
+}
+
+func (e *sequenceEntry) forget(r *registry) { delete(r.sequences, e.id) }
+
+// heldSequence is what the database holds of a sequence.
+type heldSequence struct {
+	slot  int
+	rooms []unique.Handle[string] // sorted by name
+}
+
+func (h heldSequence) find(room string) (at int, found bool) {
+	return slices.BinarySearchFunc(h.rooms, room, func(have unique.Handle[string], want string) int {
+		return strings.Compare(have.Value(), want)
+	})
+}
+
+func (h heldSequence) in(room string) bool {
+	_, found := h.find(room)
+	return found
+}
+
+func (h heldSequence) with(room string) heldSequence {
+	if at, found := h.find(room); !found {
+		h.rooms = slices.Insert(h.rooms, at, unique.Make(room))
+	}
+	return h
+}
+
+func (h heldSequence) without(room string) heldSequence {
+	if at, found := h.find(room); found {
+		h.rooms = slices.Delete(h.rooms, at, at+1)
+	}
+	return h
+}
+
+// rowTable is a table whose rows stand alone: what is pending and what the
+// database holds.
+type rowTable[K comparable, R any] struct {
+	pending map[K]*rowEntry[K, R]
+	held    map[K]struct{}
+	put     func(*store.Batch, K, *R) // a row, or its absence where nil
+}
+
+func newRowTable[K comparable, R any](put func(*store.Batch, K, *R)) *rowTable[K, R] {
+	return &rowTable[K, R]{pending: make(map[K]*rowEntry[K, R]), held: make(map[K]struct{}), put: put}
+}
+
+func putPuddle(batch *store.Batch, slot int, row *store.Puddle) {
+	if row == nil {
+		batch.PuddlesGone = append(batch.PuddlesGone, slot)
+	} else {
+		batch.Puddles = append(batch.Puddles, *row)
+	}
+}
+
+func putRoom(batch *store.Batch, name string, row *store.Room) {
+	if row == nil {
+		batch.RoomsGone = append(batch.RoomsGone, name)
+	} else {
+		batch.Rooms = append(batch.Rooms, *row)
+	}
+}
+
+// set makes row, or its absence where nil, what is pending of key.
+func (t *rowTable[K, R]) set(key K, row *R) *rowEntry[K, R] {
+	e := t.pending[key]
+	if e == nil {
+		e = &rowEntry[K, R]{key: key, table: t}
+		t.pending[key] = e
+	}
+	e.row = row
+	return e
+}
+
+func (t *rowTable[K, R]) hold(gone []K, rows []R, key func(R) K) {
+	for _, k := range gone {
+		delete(t.held, k)
+	}
+	for _, row := range rows {
+		t.held[key(row)] = struct{}{}
+	}
+}
+
+// rowEntry is a row that is to be written, or to go where it is nil.
+type rowEntry[K comparable, R any] struct {
+	placed
+	key   K
+	row   *R
+	table *rowTable[K, R]
+}
+
+func (e *rowEntry[K, R]) idle(*registry) bool {
+	_, held := e.table.held[e.key]
+	return e.row == nil && !held
+}
+
+func (e *rowEntry[K, R]) settle(*registry) {}
+
+func (e *rowEntry[K, R]) add(_ *registry, batch *store.Batch) int {
+	e.table.put(batch, e.key, e.row)
+	return 1
+}
+
+func (e *rowEntry[K, R]) forget(*registry) { delete(e.table.pending, e.key) }

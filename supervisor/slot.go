@@ -1,0 +1,297 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/store"
+)
+
+// slot is a place in the house and who serves it. The table and its poke
+// outlive each process.
+type slot struct {
+	number  int
+	table   *table.Table
+	poke    *os.File // an eventfd: there are news in the log
+	pokeFD  int      // the same; File.Fd would make it block
+	process *process // nil where there is none
+
+	state    state
+	since    time.Time // in that state
+	timer    time.Time // when it is due or overdue; zero: never
+	failures int       // in a row
+	beenUp   bool      // it was ready once
+	upSince  time.Time // when its process became ready; zero: it has not
+	complain bool      // that it fails was logged as lasting
+	reason   string    // of its last end
+
+	beat  uint64 // heartbeat, when last looked at
+	still int    // how many looks ago it moved
+}
+
+// happen is the whole life of a slot: look up, move, act.
+func (s *supervisor) happen(slot *slot, e event) {
+	from, step := slot.state, policy[slot.state][e]
+	if step.next != from {
+		slot.state, slot.since, slot.timer = step.next, time.Now(), s.limitOf(step.next)
+		s.log.Debug("slot", "puddle", slot.number, "event", e.String(), "from", from.String(), "to", step.next.String())
+	}
+	switch step.do {
+	case launch:
+		s.launch(slot)
+	case introduce:
+		s.introduce(slot)
+	case announce:
+		s.announce(slot)
+	case kill:
+		s.kill(slot)
+	case bury:
+		s.bury(slot)
+	case dismiss:
+		s.say(slot, ipc.ToPuddle{Stop: &ipc.Stop{Drain: int64(s.drain)}})
+	case clearUp:
+		s.clearUp(slot)
+	}
+	if step.next != from || step.do == launch {
+		s.noteSlot(slot)
+	}
+}
+
+// limitOf is when a state that begins now is due or overdue.
+func (s *supervisor) limitOf(st state) time.Time {
+	switch now := time.Now(); st {
+	case starting:
+		return now.Add(startTime)
+	case linking:
+		return now.Add(linkTime + s.config.Settings.PeerTime)
+	case ending:
+		return now.Add(killTime)
+	case stopping:
+		return now.Add(s.drain + time.Second)
+	}
+	return time.Time{} // serving: the heartbeat decides; backoff: bury does
+}
+
+func (s *supervisor) launch(slot *slot) {
+	process, err := spawn(s.config.Executable, slot.number, s.reports, s.leave)
+	if err != nil {
+		slot.reason = err.Error()
+		s.happen(slot, exited)
+		return
+	}
+	slot.process, slot.still = process, 0
+	descriptors := []int{slot.table.Descriptor(), slot.pokeFD}
+	for _, d := range s.doors {
+		descriptors = append(descriptors, d.listeners[slot.number])
+	}
+	process.say(letter{keep: true, descriptors: descriptors, word: ipc.ToPuddle{Start: &ipc.Start{
+		Slot:     slot.number,
+		Settings: s.config.Settings,
+		LogLevel: int(s.config.LogLevel),
+		LogJSON:  s.config.LogJSON,
+	}}})
+}
+
+// introduce links a fresh puddle with each that lives, and lets it serve.
+func (s *supervisor) introduce(slot *slot) {
+	for _, other := range s.slots {
+		if other == slot || other.state != linking && other.state != serving {
+			continue
+		}
+		ours, theirs, err := ipc.SocketPair()
+		if err != nil {
+			s.log.Error("two puddles cannot be linked", "puddle", slot.number, "peer", other.number, "error", err)
+			s.happen(slot, hung)
+			return
+		}
+		s.say(other, ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot.number}}, theirs)
+		s.say(slot, ipc.ToPuddle{Peer: &ipc.Peer{Slot: other.number}}, ours)
+	}
+	s.say(slot, ipc.ToPuddle{Serve: &ipc.Serve{}})
+}
+
+// say sends a word, and descriptors that it closes, to a slot's puddle.
+func (s *supervisor) say(slot *slot, word ipc.ToPuddle, descriptors ...int) {
+	l := letter{word: word, descriptors: descriptors}
+	if slot.process == nil {
+		l.close()
+		return
+	}
+	if !slot.process.say(l) {
+		s.log.Warn("a puddle takes no words", "puddle", slot.number, "pid", slot.process.pid)
+		s.happen(slot, hung)
+	}
+}
+
+func (s *supervisor) announce(slot *slot) {
+	again := slot.beenUp || slot.failures > 0
+	slot.beenUp, slot.upSince, slot.complain = true, slot.since, false
+	slot.beat, slot.still = slot.table.Heartbeat(), 0
+	if again {
+		s.log.Info("puddle serves again", "puddle", slot.number, "pid", slot.process.pid, "generation", slot.table.Generation())
+	}
+	s.upIfReady()
+}
+
+func (s *supervisor) kill(slot *slot) {
+	slot.timer = time.Now().Add(killTime)
+	if slot.process == nil {
+		return
+	}
+	if err := slot.process.kill(); err != nil {
+		s.log.Error("puddle cannot be killed", "puddle", slot.number, "pid", slot.process.pid, "error", err)
+	}
+}
+
+// bury clears up after a process that was not to end, and decides when the
+// next one comes.
+func (s *supervisor) bury(slot *slot) {
+	if !slot.upSince.IsZero() && time.Since(slot.upSince) >= steadyTime {
+		slot.failures = 0
+	}
+	slot.upSince = time.Time{}
+	slot.failures++
+	s.clearUp(slot)
+	if s.phase == phaseStarting && !slot.beenUp && slot.failures >= trialMost {
+		s.fail(fmt.Errorf("puddle %d failed %d times before it was ready: %s", slot.number, slot.failures, slot.reason))
+		return
+	}
+	wait := pause(slot.failures)
+	slot.timer = time.Now().Add(wait)
+	lasting := wait >= pauseMost
+	if !lasting || !slot.complain {
+		s.log.Error("puddle ended", "puddle", slot.number, "reason", slot.reason, "again_in", wait.String(), "failures", slot.failures)
+	}
+	slot.complain = lasting
+}
+
+// clearUp takes what was a dead process's: its news, its peers' links, its
+// rows, its table.
+func (s *supervisor) clearUp(slot *slot) {
+	if slot.process != nil {
+		slot.process.dropWords()
+		slot.process = nil
+	}
+	s.vacate(slot)
+	if err := slot.table.Reset(); err != nil {
+		s.log.Error("table cannot be cleared", "puddle", slot.number, "error", err)
+	}
+	for _, other := range s.slots {
+		if other != slot && other.process != nil {
+			s.say(other, ipc.ToPuddle{PeerGone: &ipc.PeerGone{Slot: slot.number}})
+		}
+	}
+}
+
+// noteSlot writes the slot's row.
+func (s *supervisor) noteSlot(slot *slot) {
+	row := store.Puddle{
+		Slot: slot.number, Generation: slot.table.Generation(), State: slot.state.String(), Since: slot.since,
+	}
+	if slot.process != nil {
+		row.PID = slot.process.pid
+	}
+	s.registry.note(puddleRow(row))
+}
+
+// reported takes what a process did. What a former one did is past.
+func (s *supervisor) reported(r report) {
+	slot := s.slots[r.from.slot]
+	if slot.process != r.from {
+		return
+	}
+	switch {
+	case r.exit != "":
+		slot.reason = r.exit
+		s.happen(slot, exited)
+	case r.mute != nil:
+		s.log.Warn("puddle cannot be spoken with: killing it", "puddle", slot.number, "pid", r.from.pid, "error", r.mute)
+		s.happen(slot, hung)
+	case r.word.Started != nil:
+		s.happen(slot, started)
+	case r.word.Ready != nil:
+		s.happen(slot, ready)
+	case r.word.Hung != nil:
+		s.hangs(slot, r.word.Hung.Slot)
+	case r.word.Closed != nil:
+		s.closings.answered(r.word.Closed)
+	}
+}
+
+// hangs kills a puddle that its peer waits for in vain.
+func (s *supervisor) hangs(teller *slot, number int) {
+	if number < 0 || number >= len(s.slots) || number == teller.number {
+		return
+	}
+	slot := s.slots[number]
+	if slot.state == linking || slot.state == serving {
+		s.log.Warn("puddle hangs: killing it", "puddle", number, "told_by", teller.number)
+	}
+	s.happen(slot, hung)
+}
+
+// nextTimer fires when the first slot is due or overdue.
+func (s *supervisor) nextTimer() <-chan time.Time {
+	var first time.Time
+	for _, slot := range s.slots {
+		if !slot.timer.IsZero() && (first.IsZero() || slot.timer.Before(first)) {
+			first = slot.timer
+		}
+	}
+	if first.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(first))
+}
+
+func (s *supervisor) timers() {
+	now := time.Now()
+	for _, slot := range s.slots {
+		if slot.timer.IsZero() || slot.timer.After(now) {
+			continue
+		}
+		slot.timer = time.Time{}
+		if slot.state == backoff {
+			s.happen(slot, due)
+			continue
+		}
+		s.log.Warn("puddle takes too long: killing it", "puddle", slot.number, "state", slot.state.String())
+		s.happen(slot, overdue)
+	}
+}
+
+// watch looks, every second, whether each loop still turns. It counts looks
+// and not time, so that a supervisor that was held up itself is fair.
+func (s *supervisor) watch() {
+	for _, slot := range s.slots {
+		beat := slot.table.Heartbeat()
+		if slot.state != serving || beat != slot.beat {
+			slot.beat, slot.still = beat, 0
+			continue
+		}
+		if slot.still++; slot.still >= stillMost {
+			s.log.Warn("puddle's loop stands still: killing it", "puddle", slot.number, "seconds", slot.still)
+			s.happen(slot, overdue)
+		}
+	}
+}
+
+// newSlot makes a slot with its table and poke.
+func newSlot(number int, settings schema.Settings) (*slot, error) {
+	t, err := table.Create(number, table.GeometryOf(settings))
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		t.Close()
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	return &slot{number: number, table: t, poke: os.NewFile(uintptr(fd), "poke"), pokeFD: fd}, nil
+}
