@@ -94,12 +94,12 @@ func (p *Puddle) accepted(fd int32, address unix.Sockaddr) {
 	if s.ID != id {
 		return // answered and gone
 	}
-	if err := p.poll.addSocket(fd, i, uint64(id)); err != nil {
+	if err := p.poll.addSocket(fd, i, uint64(id), p.events(i)); err != nil {
 		p.log.Warn("a socket cannot be watched", "error", err)
 		p.happen(i, ended)
 		return
 	}
-	p.setEvents(i)
+	s.Flags |= table.FlagWatched
 }
 
 func peerAddress(address unix.Sockaddr) ([16]byte, uint16) {

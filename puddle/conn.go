@@ -111,7 +111,9 @@ func (p *Puddle) free(i uint32) {
 		record.Socket, record.ID, record.In, record.Ctl = i, s.ID, s.In, s.Ctl
 		p.commit(record)
 	}
-	p.poll.dropSocket(s.FD)
+	if s.Flags&table.FlagWatched != 0 {
+		p.poll.dropSocket(s.FD)
+	}
 	unix.Shutdown(int(s.FD), unix.SHUT_RDWR)
 	unix.Close(int(s.FD))
 	p.table.FreeSocket(i)
@@ -122,17 +124,22 @@ func (p *Puddle) free(i uint32) {
 	}
 }
 
-// setEvents tells the poller what the socket waits for.
+// setEvents tells the poller what the socket waits for now.
 func (p *Puddle) setEvents(i uint32) {
-	s := &p.table.Sockets[i]
-	var events uint32
-	if s.Flags&table.FlagPaused == 0 {
+	if s := &p.table.Sockets[i]; s.Flags&table.FlagWatched != 0 {
+		p.poll.changeSocket(s.FD, i, uint64(s.ID), p.events(i))
+	}
+}
+
+func (p *Puddle) events(i uint32) (events uint32) {
+	flags := p.table.Sockets[i].Flags
+	if flags&table.FlagPaused == 0 {
 		events |= unix.EPOLLIN
 	}
-	if s.Flags&table.FlagWaiting != 0 {
+	if flags&table.FlagWaiting != 0 {
 		events |= unix.EPOLLOUT
 	}
-	p.poll.changeSocket(s.FD, i, uint64(s.ID), events)
+	return events
 }
 
 // read takes what the kernel has and does what it says. It returns whether

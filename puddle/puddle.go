@@ -327,7 +327,9 @@ func (p *Puddle) endTick() {
 	p.resume()
 	if p.news {
 		p.news = false
-		unix.Write(p.poke, one)
+		if p.table.Rouse() {
+			unix.Write(p.poke, one)
+		}
 	}
 	if more || p.pending() {
 		p.poll.comeBack()

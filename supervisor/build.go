@@ -113,7 +113,9 @@ func (s *supervisor) tearDown() {
 	s.tables.shut()
 	closeDoors(s.doors)
 	for _, slot := range s.slots {
-		errs = append(errs, slot.poke.Close(), slot.table.Close())
+		errs = append(errs, slot.poke.Close())
+		<-slot.deaf // the table is not looked at any more
+		errs = append(errs, slot.table.Close())
 		s.registry.note(puddleGone(slot.number))
 	}
 	errs = append(errs, s.closeRegistry())

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ type fake struct {
 	table    *table.Table
 	poke     int
 	stubborn bool
+	joining  sync.Mutex
 }
 
 func (f *fake) serve(listeners int) error {
@@ -132,6 +134,8 @@ func (f *fake) meet(slot, fd int) {
 
 // join puts a socket into the table and its log, as if it had come in.
 func (f *fake) join(id int, room string) {
+	f.joining.Lock()
+	defer f.joining.Unlock()
 	i, _ := f.table.TakeSocket()
 	r, _ := f.table.TakeRoom(room)
 	s := &f.table.Sockets[i]

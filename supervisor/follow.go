@@ -12,12 +12,18 @@ import (
 // roomCount is how many rooms have a member, for who is not the select.
 type roomCount struct{ atomic.Int64 }
 
-// listen tells the select of a slot's pokes until the poke is closed.
+// followRest is how long news gather before they are looked at again.
+const followRest = 2 * time.Millisecond
+
+// listen tells the select of a slot's news until the poke is closed.
 func (s *supervisor) listen(slot *slot) {
+	defer close(slot.deaf)
 	var counted [8]byte
-	for {
-		if _, err := slot.poke.Read(counted[:]); err != nil {
-			return
+	for ; ; time.Sleep(followRest) {
+		if !slot.table.Doze() {
+			if _, err := slot.poke.Read(counted[:]); err != nil {
+				return
+			}
 		}
 		select {
 		case s.pokes <- slot.number:

@@ -5,6 +5,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -89,8 +90,6 @@ type supervisor struct {
 	pokes   chan int // slots with news
 	errands chan errand
 	leave   chan struct{} // closed when the select is over
-
-	interrupts int // INTs heard
 }
 
 // errand is something that another goroutine wants done by the select.
@@ -197,7 +196,7 @@ func (s *supervisor) upIfReady() {
 	}
 	s.enter(phaseUp)
 	front := s.front()
-	s.log.Info("the house is up", "listen", front.Listen, "admin", s.config.Admin, "data", front.Data,
+	s.log.Info("the house is up", "listen", front.Listen, "admin", cmp.Or(front.Admin, AdminOff), "data", front.Data,
 		"puddles", len(s.slots), "pid", os.Getpid(), "took", time.Since(s.begun).Round(time.Millisecond).String())
 	if s.config.Up != nil {
 		s.config.Up(front)
@@ -246,12 +245,11 @@ func (s *supervisor) fail(err error) {
 func (s *supervisor) signal(received os.Signal) {
 	switch received {
 	case syscall.SIGINT, syscall.SIGTERM:
-		if received == syscall.SIGINT {
-			s.interrupts++
-		}
-		if s.interrupts > 1 {
-			s.log.Info("the house stops at once", "signal", received.String())
-			s.stopAtOnce()
+		if s.phase == phaseStopping {
+			if received == syscall.SIGINT {
+				s.log.Info("the house stops at once", "signal", received.String())
+				s.stopAtOnce()
+			}
 			return
 		}
 		s.log.Info("the house stops", "signal", received.String(), "drain", s.config.Drain.String())

@@ -306,6 +306,7 @@ func TestHouseStops(t *testing.T) {
 		{"QUIT", fakeStubborn, func(h *testHouse) { h.signals <- syscall.SIGQUIT }, true},
 		{"INT twice", fakeStubborn, func(h *testHouse) { h.signals <- syscall.SIGINT; h.signals <- syscall.SIGINT }, true},
 		{"TERM in vain", fakeStubborn, func(h *testHouse) { h.signals <- syscall.SIGTERM; h.signals <- syscall.SIGTERM }, false},
+		{"TERM, then INT", fakeStubborn, func(h *testHouse) { h.signals <- syscall.SIGTERM; h.signals <- syscall.SIGINT }, true},
 		{"HUP, then TERM", fakeGood, func(h *testHouse) { h.signals <- syscall.SIGHUP; h.signals <- syscall.SIGTERM }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

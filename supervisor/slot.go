@@ -18,9 +18,10 @@ import (
 type slot struct {
 	number  int
 	table   *table.Table
-	poke    *os.File // an eventfd: there are news in the log
-	pokeFD  int      // the same; File.Fd would make it block
-	process *process // nil where there is none
+	poke    *os.File      // an eventfd: there are news in the log
+	pokeFD  int           // the same; File.Fd would make it block
+	deaf    chan struct{} // closed when nobody listens for pokes any more
+	process *process      // nil where there is none
 
 	state    state
 	since    time.Time // in that state
@@ -293,5 +294,5 @@ func newSlot(number int, settings schema.Settings) (*slot, error) {
 		t.Close()
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	return &slot{number: number, table: t, poke: os.NewFile(uintptr(fd), "poke"), pokeFD: fd}, nil
+	return &slot{number: number, table: t, poke: os.NewFile(uintptr(fd), "poke"), pokeFD: fd, deaf: make(chan struct{})}, nil
 }

@@ -116,8 +116,8 @@ func (p *process) wait(lastWords *os.File, tell func(report)) {
 		exit += ": " + why
 	}
 	lastWords.Close()
-	p.link.Close()
 	close(p.gone)
+	p.link.Unix().Close() // read ends, and closes the rest
 	tell(report{from: p, exit: exit})
 }
 
@@ -132,6 +132,7 @@ func reasonOf(lastWords string) string {
 }
 
 func (p *process) read(tell func(report)) {
+	defer p.link.Close()
 	for {
 		var word ipc.FromPuddle
 		descriptors, err := p.link.Receive(&word)

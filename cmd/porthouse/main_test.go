@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -12,4 +16,157 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	os.Exit(m.Run())
+}
+
+// command is one run of the command in this process.
+type command struct {
+	code        int
+	out, errors string
+}
+
+// environment is what a run sees of it; no test sees the tester's own.
+type environment map[string]string
+
+func (e environment) lookup(name string) (string, bool) {
+	value, set := e[name]
+	return value, set
+}
+
+func run(t *testing.T, e environment, args ...string) command {
+	t.Helper()
+	var out, errors bytes.Buffer
+	m := &Main{Stdout: &out, Stderr: &errors, LookupEnv: e.lookup, Signals: make(chan os.Signal)}
+	code := m.Run(context.Background(), args)
+	return command{code, out.String(), errors.String()}
+}
+
+// inFolder makes an empty folder the current one, so that no house is near.
+func inFolder(t *testing.T) string {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	return folder
+}
+
+func TestUsage(t *testing.T) {
+	inFolder(t)
+	for _, c := range []struct {
+		args string
+		code int
+		says string // the one line, or part of it
+	}{
+		{"", exitUsage, "no command"},
+		{"bogus", exitUsage, `no command "bogus"`},
+		{"--bogus", exitUsage, "unknown flag --bogus"},
+		{"up --bogus", exitUsage, "unknown flag --bogus; see porthouse up --help"},
+		{"up chat", exitUsage, `"chat" is one`},
+		{"up --puddles 0", exitUsage, `--puddles: "0" is no whole number from 1 to 64`},
+		{"up --puddles -1", exitUsage, `--puddles: "-1"`},
+		{"up --puddles 65", exitUsage, "1 to 64"},
+		{"up --puddles many", exitUsage, `"many"`},
+		{"up --puddles", exitUsage, "--puddles needs a value"},
+		{"up --listen 8080", exitUsage, `--listen: "8080"`},
+		{"up --admin nowhere", exitUsage, "--admin"},
+		{"up --ping 70s", exitUsage, "--silent 1m0s is not longer than --ping 1m10s"},
+		{"up --ping soon", exitUsage, `--ping: "soon" is no time`},
+		{"up --message-bytes 2MiB", exitUsage, "--outbox 1MiB is smaller"},
+		{"up --log-bytes 3MiB", exitUsage, "no power of two"},
+		{"up --header-bytes 1", exitUsage, "--header-bytes"},
+		{"up --transient all", exitUsage, `--transient: "all"`},
+		{"up --open --transient nobody", exitUsage, "--open means --transient anyone"},
+		{"up --json", exitUsage, "porthouse up has no flag --json"},
+		{"up --config nowhere.toml", exitFailed, "nowhere.toml"},
+		{"puddle", exitUsage, "not by hand"},
+		{"sequence", exitUsage, "list, close"},
+		{"sequence close", exitUsage, "name one sequence or more"},
+		{"sequence close chat", exitUsage, `"chat" is no sequence`},
+		{"sequence list --room a/b/c", exitUsage, "--room"},
+		{"stop --drain soon", exitUsage, "--drain"},
+		{"status", exitNoHouse, "./porthouse-data (no such folder) and /var/lib/porthouse"},
+		{"status --data elsewhere", exitNoHouse, "looked in elsewhere (no such folder)"},
+		{"--data elsewhere status", exitNoHouse, "looked in elsewhere"},
+		{"stop", exitNoHouse, "no house is up"},
+		{"sequence list", exitNoHouse, "no house is up"},
+		{"sequence close ~0000000000000", exitNoHouse, "no house is up"},
+	} {
+		got := run(t, nil, strings.Fields(c.args)...)
+		if got.code != c.code || !strings.Contains(got.errors, c.says) || strings.Count(got.errors, "\n") != 1 {
+			t.Errorf("porthouse %s: code %d, want %d; %q, want …%s", c.args, got.code, c.code, got.errors, c.says)
+		}
+	}
+	if left, _ := os.ReadDir("."); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range []string{"help", "--help", "up --help", "up -h", "help up", "status --help", "stop --help",
+		"sequence --help", "sequence help", "sequence list --help", "sequence close --help", "check --help", "version --help"} {
+		got := run(t, nil, strings.Fields(args)...)
+		if got.code != exitDone || got.errors != "" || !strings.Contains(got.out, "   porthouse ") {
+			t.Errorf("porthouse %s: code %d, %q", args, got.code, got.errors)
+		}
+		if strings.Contains(got.out, "puddle [") {
+			t.Errorf("porthouse %s shows what is hidden", args)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if got := run(t, nil, "version"); got.code != exitDone || !strings.HasPrefix(got.out, "porthouse ") {
+		t.Errorf("%+v", got)
+	}
+	if got := run(t, nil, "version", "--json"); got.code != exitDone || !strings.Contains(got.out, `"go":"go`) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What keeps a house from standing is one line and exit code 1.
+func TestUpFails(t *testing.T) {
+	folder := inFolder(t)
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll("broken", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("broken/porthouse.db", []byte("no database, but long enough to be none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, says := range map[string]string{
+		"up --listen 127.0.0.1:0 --data file":                    folder + "/file cannot be used",
+		"up --listen 127.0.0.1:0 --data broken":                  "broken/porthouse.db",
+		"up --listen 192.0.2.1:0 --data new":                     "192.0.2.1:0",
+		"up --listen 127.0.0.1:0 --admin 192.0.2.1:0 --data new": "192.0.2.1:0",
+	} {
+		got := run(t, nil, strings.Fields(args)...)
+		if got.code != exitFailed || !strings.Contains(got.errors, says) || strings.Count(got.errors, "\n") != 1 {
+			t.Errorf("porthouse %s: code %d, %q, want …%s", args, got.code, got.errors, says)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	folder := inFolder(t)
+	fine := []string{"check", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", filepath.Join(folder, "new")}
+	got := run(t, nil, fine...)
+	if got.code != exitDone || got.errors != "" {
+		t.Errorf("%+v", got)
+	}
+	for _, subject := range []string{"open files", "listen backlog", "memory", "listen", "admin", "data folder", "file system", "database"} {
+		if !strings.Contains(got.out, subject) {
+			t.Errorf("nothing on %s in\n%s", subject, got.out)
+		}
+	}
+	if got := run(t, nil, append(fine, "--json")...); !strings.HasPrefix(got.out, `[{"verdict":`) {
+		t.Errorf("%+v", got)
+	}
+	if left, _ := os.ReadDir("."); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.WriteFile("new", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, nil, fine...); got.code != exitFailed || !strings.Contains(got.out, "fail") || !strings.Contains(got.errors, "up would not succeed") {
+		t.Errorf("%+v", got)
+	}
 }

@@ -103,10 +103,10 @@ func (t *Table) Commit(r *Record) (at, end uint64) {
 		at += left
 	}
 	if r.Kind.news() {
-		if atomic.LoadUint64(&t.h.follow) >= t.lastNews {
+		if atomic.LoadUint64(&t.h.follow) >= t.h.newsTo {
 			atomic.StoreUint64(&t.h.newsFrom, at)
 		}
-		t.lastNews = at + uint64(r.Size)
+		atomic.StoreUint64(&t.h.newsTo, at+uint64(r.Size))
 	}
 	end = at + uint64(r.Size)
 	atomic.StoreUint64(&t.h.head, end)
@@ -181,7 +181,7 @@ func (t *Table) ExtraBytes(position uint64, r *Record) []byte {
 
 // FollowedTo is how far the registry has come: head, if it knows all news.
 func (t *Table) FollowedTo() uint64 {
-	if follow := atomic.LoadUint64(&t.h.follow); follow < t.lastNews {
+	if follow := atomic.LoadUint64(&t.h.follow); follow < t.h.newsTo {
 		return max(follow, atomic.LoadUint64(&t.h.newsFrom))
 	}
 	return t.h.head
@@ -191,7 +191,12 @@ func (t *Table) FollowedTo() uint64 {
 // the sockets themselves instead.
 func (t *Table) LeaveFollower() {
 	atomic.StoreUint64(&t.h.followLost, 1)
-	t.lastNews = 0
+	atomic.StoreUint64(&t.h.newsTo, 0)
+}
+
+// Rouse tells whether the registry dozes and is to be woken, once.
+func (t *Table) Rouse() bool {
+	return atomic.LoadUint64(&t.h.dozing) != 0 && atomic.SwapUint64(&t.h.dozing, 0) != 0
 }
 
 // MoveOn lets everything before position be overwritten.

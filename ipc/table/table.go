@@ -78,6 +78,8 @@ type header struct {
 	follow     uint64 // the supervisor has read the log up to here
 	followLost uint64 // 1: the log moved on without it
 	newsFrom   uint64 // first news it has not read stands here or later
+	newsTo     uint64 // the last news end here
+	dozing     uint64 // 1: it wants to be woken by the next news
 
 	peers    [Slots]Peer
 	counters [Counters]uint64
@@ -105,6 +107,7 @@ const (
 	FlagPinged                     // a ping is out, no byte has come since
 	FlagShut                       // our side of the stream is shut down
 	FlagKnown                      // the registry knows it
+	FlagWatched                    // it is in the poller's set
 )
 
 // Socket is one entry: one socket, a sequence. Free when ID is 0.
@@ -159,7 +162,6 @@ type Table struct {
 	freeSockets freeList
 	freeRooms   freeList
 	refs        uint64
-	lastNews    uint64 // the log: end of the last news
 }
 
 type layout struct{ sockets, rooms, read, log, slab, end int }

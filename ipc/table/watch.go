@@ -125,6 +125,13 @@ func (t *Table) News(f func(News)) (resync bool) {
 	return false
 }
 
+// Doze asks to be woken by the next news. It tells whether there are some
+// already, which nobody will wake for.
+func (t *Table) Doze() (news bool) {
+	atomic.StoreUint64(&t.h.dozing, 1)
+	return atomic.LoadUint64(&t.h.follow) < atomic.LoadUint64(&t.h.newsTo) || atomic.LoadUint64(&t.h.followLost) != 0
+}
+
 func (t *Table) newsOf(at uint64, r *Record) News {
 	news := News{Kind: r.Kind, ID: r.ID, State: r.State}
 	from := at&uint64(len(t.log)-1) + uint64(recordSize)
@@ -150,6 +157,7 @@ func (t *Table) Reset() error {
 	atomic.StoreUint64(&t.h.follow, 0)
 	atomic.StoreUint64(&t.h.followLost, 0)
 	atomic.StoreUint64(&t.h.newsFrom, 0)
+	atomic.StoreUint64(&t.h.newsTo, 0)
 	atomic.StoreUint64(&t.h.reading, 0)
 	t.h.peers = [Slots]Peer{}
 	for c := firstGauge; c < behindGauges; c++ {
