@@ -31,9 +31,11 @@ type Conn struct {
 
 	sending sync.Mutex
 
-	length      [lengthBytes]byte
-	descriptors []int // came with bytes already read, not yet handed out
-	oob         []byte
+	length [lengthBytes]byte
+	oob    []byte
+
+	mu          sync.Mutex // protects descriptors
+	descriptors []int      // came with bytes already read, not yet handed out
 }
 
 // NewConn takes over a connected Unix-domain stream socket.
@@ -117,8 +119,7 @@ func (c *Conn) Receive(message any) ([]int, error) {
 	if err := c.read(body); err != nil {
 		return nil, fmt.Errorf("receive %T: %w", message, err)
 	}
-	descriptors := c.descriptors
-	c.descriptors = nil
+	descriptors := c.takeDescriptors()
 	if err := msgpack.Unmarshal(body, message); err != nil {
 		closeAll(descriptors)
 		return nil, fmt.Errorf("receive %T: %w", message, err)
@@ -163,14 +164,24 @@ func (c *Conn) keep(oob []byte) error {
 		for _, fd := range descriptors {
 			unix.CloseOnExec(fd)
 		}
+		c.mu.Lock()
 		c.descriptors = append(c.descriptors, descriptors...)
+		c.mu.Unlock()
 	}
 	return nil
 }
 
+func (c *Conn) takeDescriptors() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.descriptors
+	c.descriptors = nil
+	return taken
+}
+
 // Close ends the connection; the other side reads io.EOF.
 func (c *Conn) Close() error {
-	closeAll(c.descriptors)
+	closeAll(c.takeDescriptors())
 	return c.unix.Close()
 }
 

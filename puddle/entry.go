@@ -34,7 +34,9 @@ func (p *Puddle) request(i uint32, data []byte) {
 	reason := ""
 	if refused := v.refused(); refused != nil {
 		reply, reason = refused.answer().append(nil), string(refused.Code)
-	} else if s.In = uint64(len(req.head)); v == verdictPlain {
+	} else if s.In = uint64(len(req.head)); p.settings.LocalHosts && !isLocal(req.host()) {
+		reply, reason = refusedHost.answer().append(nil), string(refusedHost.Code)
+	} else if v == verdictPlain {
 		reply, reason = p.plain(&req)
 	} else if reply, reason = p.upgrade(i, &req); reply == nil {
 		return // it has entered, or waits to

@@ -68,6 +68,11 @@ func (p *Puddle) onSecond(clock int) {
 	p.openDoors()
 	p.measureOutboxes()
 	p.endTick()
+	if received := p.table.Count(table.Received); received == p.lastReceived {
+		p.table.Tidy()
+	} else {
+		p.lastReceived = received
+	}
 }
 
 func (p *Puddle) turnWheel() {

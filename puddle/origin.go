@@ -82,6 +82,20 @@ func isLoopback(host []byte) bool {
 	return err == nil && address.Unmap().IsLoopback()
 }
 
+// isLocal tells whether a Host is a loopback name or any IP address: what a
+// page of elsewhere cannot make its own name lead to (DNS rebinding).
+func isLocal(hostPort []byte) bool {
+	host, _, ok := splitHost(hostPort)
+	if !ok || isLoopback(host) {
+		return ok
+	}
+	_, err := netip.ParseAddr(string(bytes.Trim(host, "[]")))
+	return err == nil
+}
+
+var refusedHost = reject(404, schema.NotFound,
+	"this house is open to all and so known only by localhost or an IP address; start it with --transient instead of --open to be known by any name")
+
 // isScheme: RFC 3986 section 3.1.
 func isScheme(b []byte) bool {
 	for i, c := range b {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -70,13 +71,18 @@ type Puddle struct {
 	serving   bool
 	serveBy   uint32
 
-	news    bool // for the registry, since the last poke
-	scratch []byte
-	gather  gathering
-	heard   message
-	verdict taking // what publish made of heard
-	fanning bool   // a fan-out is under way: its batch is in scratch
+	lastReceived uint64 // table.Received, a second ago
+	news         bool   // for the registry, since the last poke
+	scratch      []byte
+	gather       gathering
+	heard        message
+	verdict      taking // what publish made of heard
+	fanning      bool   // a fan-out is under way: its batch is in scratch
 }
+
+// garbagePercent is Go's: the heap is small and what handshakes leave in it
+// should not stay for long.
+const garbagePercent = 25
 
 // hand is what the process needs beside a socket's entry; all of it can be
 // found again.
@@ -92,6 +98,7 @@ type hand struct {
 // Run serves until the supervisor says stop or is gone.
 func Run(link *ipc.Conn) error {
 	runtime.GOMAXPROCS(1) // the loop's
+	debug.SetGCPercent(garbagePercent)
 	var word ipc.ToPuddle
 	descriptors, err := link.Receive(&word)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/porthouse/porthouse/ipc/table"
 	. "github.com/porthouse/porthouse/puddle/puddletest"
 	"github.com/porthouse/porthouse/schema"
 )
@@ -215,5 +216,41 @@ func TestViolations(t *testing.T) {
 			a.Say(c.bytes)
 			a.Closes(c.code)
 		})
+	}
+}
+
+func TestOpenHouseIsKnownByAddressOnly(t *testing.T) {
+	h := newHouse(t, 1, func(s *schema.Settings) { s.LocalHosts = true })
+	for host, status := range map[string]int{"127.0.0.1": 101, "localhost:8080": 101, "[::1]": 101, "10.1.2.3:80": 101, "evil.example": 404} {
+		c := Dial(t, h.address[0])
+		c.Say([]byte(strings.Replace(RequestFor("/chat"), "Host: 127.0.0.1", "Host: "+host, 1)))
+		if got := c.Head(); got != status {
+			t.Errorf("%s: status %d; want %d", host, got, status)
+		}
+	}
+}
+
+// A plain request passes through the states like any other socket.
+func TestPlainRequestsAreCounted(t *testing.T) {
+	h := newHouse(t, 1, nil)
+	for range 5 {
+		c := Dial(t, h.address[0])
+		c.Say([]byte("GET /-/health HTTP/1.1\r\nHost: x\r\n\r\n"))
+		if got := c.Head(); got != 200 {
+			t.Fatalf("status %d", got)
+		}
+		c.Close()
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var left uint64
+		for state := schema.Free; state < schema.States; state++ {
+			left |= h.tables[0].Count(table.StateGauge + table.Counter(state))
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a state's gauge does not come back to 0")
+		}
 	}
 }

@@ -6,7 +6,8 @@ import "time"
 // safe default in DefaultSettings. The command line, the environment and the
 // configuration file set them; README's table of settings names each.
 type Settings struct {
-	Transient string // who may make a room by walking in: a Transient… word
+	Transient  string // who may make a room by walking in: a Transient… word
+	LocalHosts bool   // only hosts that are loopback names or IP addresses are known (--open)
 
 	PingEvery   time.Duration // a ping to every socket that was silent for so long
 	SilentAfter time.Duration // a socket that answers nothing for so long is closed

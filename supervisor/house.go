@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 
 // SlotsMost is how many puddles a house can have.
 const SlotsMost = table.Slots
+
+// garbagePercent is Go's: memory counts for more here than time.
+const garbagePercent = 50
 
 // AdminOff is the admin address of a house without one.
 const AdminOff = "off"
@@ -101,6 +105,7 @@ type errand struct {
 // Run stands a house up and returns when it has stopped: nil if it was asked
 // to, by ctx, a signal or the control socket.
 func Run(ctx context.Context, config Config) error {
+	debug.SetGCPercent(garbagePercent)
 	s, err := build(ctx, config)
 	if err == nil {
 		s.warn()

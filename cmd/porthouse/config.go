@@ -136,6 +136,7 @@ func (c *configuration) judgeOpen() error {
 	if !c.open {
 		return nil
 	}
+	c.limits().LocalHosts = true
 	if c.given["listen"] == fromNowhere {
 		c.house.Listen = []string{"localhost:8080"}
 	}

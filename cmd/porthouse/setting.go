@@ -48,7 +48,7 @@ func settings() []setting {
 			whole(1, supervisor.SlotsMost, func(c *configuration) *int { return &c.house.Puddles })},
 		{"data", "`DIR` that holds database, lock and control socket", "./porthouse-data, or /var/lib/porthouse where only that exists", one, setData},
 		{"admin", "`ADDRESS` of /metrics, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
-		{"open", "anyone may make rooms by walking in; loopback only unless --listen is given", "", toggle, setOpen},
+		{"open", "anyone may make rooms by walking in; loopback only unless --listen is given; known only by localhost or an IP address", "", toggle, setOpen},
 		{"transient", "`WHO` may make a room by walking in: primary, authenticated, anyone, nobody", l.Transient, one, setTransient},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
 			span(0, time.Hour, func(c *configuration) *time.Duration { return &c.house.Drain })},

@@ -102,6 +102,7 @@ func (t *Table) Commit(r *Record) (at, end uint64) {
 	if left := uint64(len(t.log)) - at&uint64(len(t.log)-1); uint64(r.Size) > left {
 		at += left
 	}
+	t.touched = max(t.touched, at&uint64(len(t.log)-1)+uint64(r.Size))
 	if r.Kind.news() {
 		if atomic.LoadUint64(&t.h.follow) >= t.h.newsTo {
 			atomic.StoreUint64(&t.h.newsFrom, at)
@@ -197,6 +198,16 @@ func (t *Table) LeaveFollower() {
 // Rouse tells whether the registry dozes and is to be woken, once.
 func (t *Table) Rouse() bool {
 	return atomic.LoadUint64(&t.h.dozing) != 0 && atomic.SwapUint64(&t.h.dozing, 0) != 0
+}
+
+// Tidy gives back the pages that a busy moment has touched and that nobody
+// has need of now. It is for quiet moments: what is touched again is made anew.
+func (t *Table) Tidy() {
+	if t.h.tail == t.h.head && t.touched > 2*rewindBeyond && t.h.head&uint64(len(t.log)-1) <= rewindBeyond {
+		forget(t.log[2*rewindBeyond : (t.touched+page-1)&^(page-1)])
+		t.touched = 0
+	}
+	t.slab.tidy()
 }
 
 // MoveOn lets everything before position be overwritten.

@@ -37,6 +37,7 @@ type slab struct {
 	mem  []byte
 	free [classes][]uint32
 	next uint64 // never handed out from here on
+	most uint64 // next's highest, since tidy
 	live int
 	used int // bytes
 }
@@ -60,6 +61,7 @@ func (s *slab) take(n int) (uint64, bool) {
 		return 0, false
 	} else {
 		s.next += uint64(size)
+		s.most = max(s.most, s.next)
 	}
 	extentAt(s.mem, at).size = uint32(size)
 	s.live++
@@ -83,6 +85,14 @@ func (s *slab) give(at uint64) {
 	}
 	class := bits.TrailingZeros(uint(size / unit))
 	s.free[class] = append(s.free[class], uint32(at/unit))
+}
+
+// tidy gives the pages of an empty slab back.
+func (s *slab) tidy() {
+	if s.live == 0 && s.most > 0 {
+		forget(s.mem[:(s.most+page-1)&^(page-1)])
+		s.most = 0
+	}
 }
 
 // SlabUsed is how many bytes of the slab are in use.

@@ -159,6 +159,7 @@ type Table struct {
 	log     []byte
 	slab    slab
 
+	touched     uint64 // of the ring, since Tidy
 	freeSockets freeList
 	freeRooms   freeList
 	refs        uint64
