@@ -304,6 +304,9 @@ func (p *Puddle) tellPeers() {
 		if to == nil || len(to.out) > 0 || p.linked&(1<<to.slot) == 0 {
 			continue
 		}
+		if to.debt == 0 {
+			to.told = p.table.Head() // the log has not waited for it
+		}
 		p.mesh.Reset()
 		for len(to.out) == 0 && (to.told < p.table.Head() || to.acked < to.heard) {
 			p.tellLog(to)
@@ -336,6 +339,9 @@ func (p *Puddle) tellLog(to *peer) {
 	for to.told < p.table.Head() && p.mesh.Len() < meshBatch {
 		at := to.told
 		r := p.table.At(at)
+		if r.Size == 0 {
+			panic("puddle: the log moved on before a peer had heard it")
+		}
 		to.told += uint64(r.Size)
 		if r.Kind != table.Pad && r.Peers&bit != 0 {
 			p.tellRecord(to, at, r, p.table.ExtraBytes(at, r), p.table.Bytes(at, r))

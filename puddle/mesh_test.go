@@ -255,3 +255,25 @@ func TestPuddleGoneInTheMiddle(t *testing.T) {
 	}
 	b.Close()
 }
+
+// A peer that has nothing to hear for long is told from where the log is now,
+// not from where it was.
+func TestLogMovesOnBetweenMessagesToAPeer(t *testing.T) {
+	h := newHouse(t, 2, func(s *schema.Settings) { s.LogBytes = 1 << 20 })
+	a, b := Join(t, h.address[0], "/near"), Join(t, h.address[0], "/near")
+	c, far := Join(t, h.address[0], "/far"), Join(t, h.address[1], "/far")
+	said := make([]byte, 60_000)
+	for n := range 200 {
+		a.Say(Frame(Final|OpBytes, said))
+		b.Hears(OpBytes, string(said))
+		if n%37 == 0 {
+			c.Text(fmt.Sprint(n))
+			far.Hears(OpText, fmt.Sprint(n))
+		}
+		if n == 100 {
+			time.Sleep(2500 * time.Millisecond) // quiet: the log's pages are given back
+		}
+	}
+	c.Text("end")
+	far.Hears(OpText, "end")
+}

@@ -102,7 +102,8 @@ func PutName(extra []byte, name string) { copy(extra[len(extra)-len(name):], nam
 // Sequences and the rooms in them are the truth, and what f heard may be
 // forgotten.
 func (t *Table) News(f func(News)) (resync bool) {
-	head := atomic.LoadUint64(&t.h.head)
+	// Behind the last news the log does not wait for us.
+	head := atomic.LoadUint64(&t.h.newsTo)
 	at := max(atomic.LoadUint64(&t.h.follow), atomic.LoadUint64(&t.h.newsFrom))
 	for at < head {
 		r := t.At(at)
@@ -111,10 +112,8 @@ func (t *Table) News(f func(News)) (resync bool) {
 		if kind.news() {
 			news = t.newsOf(at, r)
 		}
-		if atomic.LoadUint64(&t.h.followLost) != 0 || size == 0 || size > head-at {
-			atomic.StoreUint64(&t.h.follow, atomic.LoadUint64(&t.h.head))
-			atomic.StoreUint64(&t.h.followLost, 0)
-			return true
+		if t.leftBehind() || size == 0 || size > head-at {
+			break // it may have been overwritten while we looked
 		}
 		if kind.news() {
 			f(news)
@@ -122,14 +121,21 @@ func (t *Table) News(f func(News)) (resync bool) {
 		at += size
 		atomic.StoreUint64(&t.h.follow, at)
 	}
-	return false
+	if at >= head && !t.leftBehind() {
+		return false
+	}
+	atomic.StoreUint64(&t.h.follow, atomic.LoadUint64(&t.h.head))
+	atomic.StoreUint64(&t.h.followLost, 0)
+	return true
 }
+
+func (t *Table) leftBehind() bool { return atomic.LoadUint64(&t.h.followLost) != 0 }
 
 // Doze asks to be woken by the next news. It tells whether there are some
 // already, which nobody will wake for.
 func (t *Table) Doze() (news bool) {
 	atomic.StoreUint64(&t.h.dozing, 1)
-	return atomic.LoadUint64(&t.h.follow) < atomic.LoadUint64(&t.h.newsTo) || atomic.LoadUint64(&t.h.followLost) != 0
+	return atomic.LoadUint64(&t.h.follow) < atomic.LoadUint64(&t.h.newsTo) || t.leftBehind()
 }
 
 func (t *Table) newsOf(at uint64, r *Record) News {
