@@ -355,7 +355,7 @@ func (p *Puddle) resume() {
 		if s.Flags&table.FlagPaused == 0 {
 			continue // gone since
 		}
-		if s.State == schema.InRoom && p.rooms[s.Room].Peers&p.congested != 0 {
+		if s.State == schema.Entering || s.State == schema.InRoom && p.rooms[s.Room].Peers&p.congested != 0 {
 			p.paused = append(p.paused, i)
 			continue
 		}

@@ -277,3 +277,38 @@ func TestLogMovesOnBetweenMessagesToAPeer(t *testing.T) {
 	c.Text("end")
 	far.Hears(OpText, "end")
 }
+
+// What a socket says before it is in is not read, however much it is.
+func TestFloodBeforeTheRoomIsOpen(t *testing.T) {
+	h := newHouse(t, 1, func(s *schema.Settings) { s.PeerTime, s.OutboxBytes = 2*time.Second, 64<<20 })
+	peer := h.fakePeer(1)
+	peer.hears(ipc.MeshHello)
+	b := Dial(t, h.address[0])
+	b.Say([]byte(RequestFor("/chat")))
+	hold := peer.hears(ipc.MeshHold)
+	a := Dial(t, h.address[0])
+	a.Say([]byte(RequestFor("/chat")))
+	const messages = 3000
+	told := make(chan error, 1)
+	go func() {
+		for n := range messages {
+			if _, err := a.Write(Frame(Final|OpBytes, fmt.Appendf(nil, "%0*d", 10_000, n))); err != nil {
+				told <- err
+				return
+			}
+		}
+		told <- nil
+	}()
+	time.Sleep(500 * time.Millisecond)
+	select {
+	case <-told:
+		t.Error("30 MB were read from a socket that is not in its room")
+	default:
+	}
+	peer.say(ipc.MeshItem{Kind: ipc.MeshAck, Position: hold.Position})
+	b.Head()
+	for n := range messages {
+		b.Hears(OpBytes, fmt.Sprintf("%0*d", 10_000, n))
+	}
+	Check(t, <-told)
+}
