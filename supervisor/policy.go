@@ -138,9 +138,10 @@ const (
 
 	stillMost = 10 // seconds that a heartbeat may stand still
 
-	pauseFirst = 50 * time.Millisecond
-	pauseMost  = 5 * time.Second
-	steadyTime = 10 * time.Second // served for so long, failures are forgotten
+	pauseFirst  = 50 * time.Millisecond
+	pauseMost   = 5 * time.Second
+	pauseServed = 250 * time.Millisecond // the most after it has served: connections wait at its listener
+	steadyTime  = 10 * time.Second       // served for so long, failures are forgotten
 
 	trialMost = 3 // failures of a slot that was never ready, until the house gives up its start
 )

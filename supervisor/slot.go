@@ -153,7 +153,8 @@ func (s *supervisor) kill(slot *slot) {
 // bury clears up after a process that was not to end, and decides when the
 // next one comes.
 func (s *supervisor) bury(slot *slot) {
-	if !slot.upSince.IsZero() && time.Since(slot.upSince) >= steadyTime {
+	served := !slot.upSince.IsZero()
+	if served && time.Since(slot.upSince) >= steadyTime {
 		slot.failures = 0
 	}
 	slot.upSince = time.Time{}
@@ -164,6 +165,9 @@ func (s *supervisor) bury(slot *slot) {
 		return
 	}
 	wait := pause(slot.failures)
+	if served {
+		wait = min(wait, pauseServed)
+	}
 	slot.timer = time.Now().Add(wait)
 	lasting := wait >= pauseMost
 	if !lasting || !slot.complain {
