@@ -13,13 +13,13 @@ import (
 func (p *process) readOrders() {
 	var b [4096]byte
 	for !p.done {
-		n, errno := readSocket(0, b[:])
+		n, err := unix.Read(0, b[:])
 		switch {
 		case n > 0:
 			p.takeOrders(b[:n])
-		case errno == unix.EAGAIN:
+		case err == unix.EAGAIN:
 			return
-		case errno != unix.EINTR:
+		case err != unix.EINTR:
 			p.done = true
 		}
 	}

@@ -169,7 +169,11 @@ func (r *result) check() error {
 
 // print is the result for people.
 func (r *result) print(line func(format string, a ...any)) {
-	line("%s: %d rooms x %d members, %d client processes", r.Mode, r.Rooms, r.Members, r.Clients)
+	if r.Mode == modeHandshakes {
+		line("%s: %d rooms, %d at once, %d client processes", r.Mode, r.Rooms, r.Flight, r.Clients)
+	} else {
+		line("%s: %d rooms x %d members, %d client processes", r.Mode, r.Rooms, r.Members, r.Clients)
+	}
 	if r.OpenSeconds > 0 {
 		n := float64(r.Rooms * r.Members)
 		line("open        %.0f sockets in %.2f s (%.0f/s)", n, r.OpenSeconds, n/r.OpenSeconds)

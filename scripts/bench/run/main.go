@@ -1,7 +1,7 @@
 // Run is the bench: the same work for Porthouse and for a plain gorilla
 // server, in turns, and what came out of it as ratios in one table.
 //
-//	go run ./run [-rounds 3] [-duration 3s] [-only NAME] [-json FILE]
+//	go run ./run [-rounds 3] [-duration 3s] [-only NAME,…] [-pin] [-json FILE]
 //
 // It is run from scripts/bench. Everything it starts listens on loopback and
 // is ended with it.
@@ -10,11 +10,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -92,12 +94,19 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds, of which the median counts")
 	flag.DurationVar(&b.duration, "duration", 3*time.Second, "of each load")
 	flag.IntVar(&b.puddles, "puddles", 1, "puddles of the house, where a scenario does not say")
-	flag.StringVar(&only, "only", "", "scenarios to run, with commas: "+names())
+	flag.StringVar(&only, "only", "", "`names` with commas, of scenarios: "+names()+"; and of a server: "+porthouse+" or "+gorilla)
+	flag.BoolVar(&b.pin, "pin", false, "servers on CPU 0, clients on CPU 1")
 	flag.StringVar(&out, "json", "", "`file` for the table as JSON")
 	flag.Parse()
+	runtime.LockOSThread() // what we start ends with the thread that started it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, only, out); err != nil {
+	err := b.choose(only)
+	if err == nil {
+		err = b.run(ctx, out)
+	}
+	endOrphans()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
@@ -114,14 +123,54 @@ func names() string {
 
 // bench is one run of it.
 type bench struct {
-	rounds   int
-	duration time.Duration
-	puddles  int
-	built    string // folder of the binaries
+	rounds    int
+	duration  time.Duration
+	puddles   int
+	pin       bool
+	scenarios []scenario
+	servers   []string
+	built     string // folder of the binaries
 }
 
-func (b *bench) run(ctx context.Context, only, out string) error {
-	var err error
+// The servers.
+const (
+	porthouse = "porthouse"
+	gorilla   = "gorilla"
+)
+
+// choose settles what is run: with no names, both servers and the scenarios
+// that need not be asked for.
+func (b *bench) choose(only string) error {
+	if b.rounds < 1 || b.puddles < 1 {
+		return fmt.Errorf("-rounds %d -puddles %d: give 1 or more", b.rounds, b.puddles)
+	}
+	for name := range strings.FieldsFuncSeq(only, func(r rune) bool { return r == ',' }) {
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+		switch {
+		case name == porthouse || name == gorilla:
+			b.servers = append(b.servers, name)
+		case i >= 0:
+			b.scenarios = append(b.scenarios, scenarios[i])
+		default:
+			return fmt.Errorf("-only %s: there are %s; and %s and %s", name, names(), porthouse, gorilla)
+		}
+	}
+	if len(b.servers) == 0 {
+		b.servers = []string{porthouse, gorilla}
+	}
+	if len(b.scenarios) == 0 {
+		b.scenarios = slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.asked })
+	}
+	return nil
+}
+
+// run does all scenarios; one that fails does not keep the others from being
+// measured.
+func (b *bench) run(ctx context.Context, out string) error {
+	err := adopt()
+	if err != nil {
+		return err
+	}
 	if b.built, err = os.MkdirTemp("", "porthouse-bench-"); err != nil {
 		return err
 	}
@@ -129,22 +178,29 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	wanted := strings.Split(only, ",")
 	var rows []row
-	fmt.Printf("%-18s %-32s %14s %14s %8s\n", "scenario", "figure", "porthouse", "gorilla", "ratio")
-	for _, s := range scenarios {
-		if only == "" && s.asked || only != "" && !slices.Contains(wanted, s.name) {
-			continue
-		}
+	var failed error
+	fmt.Printf("%-18s %-32s %14s %14s %8s\n", "scenario", "figure", porthouse, gorilla, "ratio")
+	for _, s := range b.scenarios {
 		done, err := b.measure(ctx, s)
+		if ctx.Err() != nil {
+			return errors.New("stopped")
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			fmt.Printf("%-18s failed, see below\n", s.name)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
+			continue
 		}
 		for _, r := range done {
 			r.print()
 		}
 		rows = append(rows, done...)
 	}
+	return errors.Join(failed, writeRows(rows, out))
+}
+
+// writeRows writes the table as JSON, if a file was named.
+func writeRows(rows []row, out string) error {
 	if out == "" {
 		return nil
 	}
@@ -159,43 +215,43 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 type row struct {
 	Scenario  string    `json:"scenario"`
 	Figure    string    `json:"figure"`
-	Porthouse float64   `json:"porthouse"`
+	Porthouse float64   `json:"porthouse,omitempty"`
 	Gorilla   float64   `json:"gorilla,omitempty"`
 	Ratio     float64   `json:"ratio,omitempty"`
-	Rounds    []float64 `json:"porthouse_rounds"`
+	Rounds    []float64 `json:"porthouse_rounds,omitempty"`
 	Others    []float64 `json:"gorilla_rounds,omitempty"`
 }
 
 func (r row) print() {
-	gorilla, ratio := "-", "-"
-	if r.Gorilla != 0 {
-		gorilla, ratio = fmt.Sprintf("%.2f", r.Gorilla), fmt.Sprintf("%.3f", r.Ratio)
+	number := func(v float64, digits int) string {
+		if v == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.*f", digits, v)
 	}
-	fmt.Printf("%-18s %-32s %14.2f %14s %8s\n", r.Scenario, r.Figure, r.Porthouse, gorilla, ratio)
+	fmt.Printf("%-18s %-32s %14s %14s %8s\n", r.Scenario, r.Figure, number(r.Porthouse, 2), number(r.Gorilla, 2), number(r.Ratio, 3))
 }
 
 // measure does a scenario's work with both servers, in turns.
 func (b *bench) measure(ctx context.Context, s scenario) ([]row, error) {
-	var ours, theirs []load
+	loads := map[string][]load{}
 	for range b.rounds {
-		l, err := b.load(ctx, s, b.porthouse(s))
-		if err != nil {
-			return nil, fmt.Errorf("porthouse: %w", err)
+		for _, name := range b.servers {
+			if s.alone && name != porthouse {
+				continue
+			}
+			l, err := b.load(ctx, s, name)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			loads[name] = append(loads[name], l)
 		}
-		ours = append(ours, l)
-		if s.alone {
-			continue
-		}
-		if l, err = b.load(ctx, s, b.gorilla()); err != nil {
-			return nil, fmt.Errorf("gorilla: %w", err)
-		}
-		theirs = append(theirs, l)
 	}
 	var rows []row
 	for _, f := range s.figures {
 		r := row{Scenario: s.name, Figure: f.name}
-		r.Rounds, r.Porthouse = median(ours, f)
-		if r.Others, r.Gorilla = median(theirs, f); r.Gorilla != 0 {
+		r.Rounds, r.Porthouse = median(loads[porthouse], f)
+		if r.Others, r.Gorilla = median(loads[gorilla], f); r.Gorilla != 0 {
 			r.Ratio = r.Porthouse / r.Gorilla
 		}
 		rows = append(rows, r)

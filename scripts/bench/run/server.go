@@ -10,20 +10,25 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
 const root = "../.." // of the project, from scripts/bench
 
-// build makes the three programs.
+// build makes the load generator and the servers that are measured.
 func (b *bench) build(ctx context.Context) error {
 	for _, p := range []struct{ dir, pkg, name string }{
-		{root, "./cmd/porthouse", "porthouse"},
 		{root, "./scripts/loadgen", "loadgen"},
-		{".", "./gorilla", "gorilla"},
+		{root, "./cmd/porthouse", porthouse},
+		{".", "./gorilla", gorilla},
 	} {
+		if p.name != "loadgen" && !slices.Contains(b.servers, p.name) {
+			continue
+		}
 		command := exec.CommandContext(ctx, "go", "build", "-o", b.path(p.name), p.pkg)
 		command.Dir = p.dir
 		if out, err := command.CombinedOutput(); err != nil {
@@ -33,26 +38,21 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// server is how one of the servers is started on an address.
-type server func(address, folder string) *exec.Cmd
-
-func (b *bench) porthouse(s scenario) server {
+// server is the command that starts one of the servers.
+func (b *bench) server(name, address, folder string, s scenario) *exec.Cmd {
+	if name == gorilla {
+		return exec.Command(b.path(gorilla), "-listen", address)
+	}
 	puddles := b.puddles
 	if s.puddles > 0 {
 		puddles = s.puddles
 	}
-	return func(address, folder string) *exec.Cmd {
-		return exec.Command(b.path("porthouse"), "up", "--open", "--listen", address, "--admin", "off",
-			"--puddles", strconv.Itoa(puddles), "--data", folder)
-	}
-}
-
-func (b *bench) gorilla() server {
-	return func(address, _ string) *exec.Cmd { return exec.Command(b.path("gorilla"), "-listen", address) }
+	return exec.Command(b.path(porthouse), "up", "--open", "--listen", address, "--admin", "off",
+		"--puddles", strconv.Itoa(puddles), "--data", folder)
 }
 
 // load starts a server, does the scenario's work with it, and ends it.
-func (b *bench) load(ctx context.Context, s scenario, start server) (result load, err error) {
+func (b *bench) load(ctx context.Context, s scenario, name string) (result load, err error) {
 	address, err := freeAddress()
 	if err != nil {
 		return result, err
@@ -62,32 +62,52 @@ func (b *bench) load(ctx context.Context, s scenario, start server) (result load
 		return result, err
 	}
 	var said bytes.Buffer
-	command := start(address, folder)
+	command := b.server(name, address, folder, s)
 	command.Stderr = &said
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := command.Start(); err != nil {
+	command.WaitDelay = endMost // for what outlives it and holds its stderr
+	// A session of its own: ^C is for us, who end it in order.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setsid: true}
+	if err := b.start(command, serverCPU); err != nil {
 		return result, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		command.Wait()
+		close(ended)
+	}()
 	defer end(command, ended)
 	if err := awaitReady(ctx, address, ended); err != nil {
 		return result, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
 	flags := append([]string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree",
 		"-duration", b.duration.String()}, s.flags...)
-	out, err := exec.CommandContext(ctx, b.path("loadgen"), flags...).Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("%w\n%s%s", err, out, exit.Stderr)
-		}
-		return result, err
+	err = b.loadgen(ctx, flags, &result)
+	return result, err
+}
+
+// loadgenMost is how long a load may take beside its duration.
+const loadgenMost = time.Minute
+
+// loadgen runs the load generator and reads what it says.
+func (b *bench) loadgen(ctx context.Context, flags []string, result *load) error {
+	ctx, stop := context.WithTimeout(ctx, b.duration+loadgenMost)
+	defer stop()
+	var out, said bytes.Buffer
+	command := exec.CommandContext(ctx, b.path("loadgen"), flags...)
+	command.Stdout, command.Stderr = &out, &said
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = endMost
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setsid: true}
+	if err := b.start(command, clientCPU); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(out, &result); err != nil {
-		return result, fmt.Errorf("the load generator said %q: %w", out, err)
+	if err := command.Wait(); err != nil {
+		return fmt.Errorf("loadgen %s: %w\n%s", strings.Join(flags, " "), err, said.Bytes())
 	}
-	return result, nil
+	if err := json.Unmarshal(out.Bytes(), result); err != nil {
+		return fmt.Errorf("the load generator said %q: %w", out.Bytes(), err)
+	}
+	return nil
 }
 
 func freeAddress() (string, error) {
@@ -99,7 +119,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-func awaitReady(ctx context.Context, address string, ended <-chan error) error {
+func awaitReady(ctx context.Context, address string, ended <-chan struct{}) error {
 	for range 200 {
 		if answer, err := http.Get("http://" + address + "/-/ready"); err == nil {
 			answer.Body.Close()
@@ -108,8 +128,8 @@ func awaitReady(ctx context.Context, address string, ended <-chan error) error {
 			}
 		}
 		select {
-		case err := <-ended:
-			return fmt.Errorf("the server ended: %v", err)
+		case <-ended:
+			return errors.New("the server ended before it was ready")
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
@@ -118,12 +138,20 @@ func awaitReady(ctx context.Context, address string, ended <-chan error) error {
 	return errors.New("the server is not ready after 10 s")
 }
 
-func end(command *exec.Cmd, ended <-chan error) {
+// endMost is how long a process may take to end when told to.
+const endMost = 10 * time.Second
+
+// end stops a server and whatever of it is left.
+func end(command *exec.Cmd, ended <-chan struct{}) {
 	command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(endMost):
+		fmt.Fprintf(os.Stderr, "bench: %s did not end within %v of SIGTERM; killed\n", command.Path, endMost)
 		command.Process.Kill()
 		<-ended
+	}
+	if n := endOrphans(); n > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %d processes of %s outlived it; killed\n", n, command.Path)
 	}
 }
