@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -343,16 +344,12 @@ func TestNoRoomUnlessOneMayMakeIt(t *testing.T) {
 // A database that fails under the house costs no message.
 func TestRegistryTroubleDropsNothing(t *testing.T) {
 	h := newHouse(t, 1)
-	ctx := context.Background()
-	locker, err := exec.LookPath("sqlite3")
-	if err != nil {
-		t.Skip("no sqlite3 to hold the lock with")
-	}
-	lock := exec.CommandContext(ctx, locker, filepath.Join(h.data, "porthouse.db"))
-	in, err := lock.StdinPipe()
+	database, err := sql.Open("sqlite", filepath.Join(h.data, "porthouse.db"))
 	Check(t, err)
-	Check(t, lock.Start())
-	fmt.Fprintln(in, "BEGIN IMMEDIATE;")
+	defer database.Close()
+	database.SetMaxOpenConns(1)
+	_, err = database.Exec("BEGIN IMMEDIATE")
+	Check(t, err)
 	time.Sleep(300 * time.Millisecond)
 	a, b := Join(t, h.address, "/chat"), Join(t, h.address, "/chat")
 	for n := range 500 {
@@ -366,8 +363,8 @@ func TestRegistryTroubleDropsNothing(t *testing.T) {
 		}
 		return json.Unmarshal([]byte(out), &s) == nil && s.Lag > 0.2
 	})
-	in.Close()
-	lock.Wait()
+	_, err = database.Exec("ROLLBACK")
+	Check(t, err)
 	a.Close()
 	b.Close()
 	h.registryEmpty()
