@@ -16,7 +16,7 @@ var mayImport = map[string]string{
 	"puddle":            "puddle/sequence puddle/room ipc ipc/table schema",
 	"puddle/puddletest": "schema",
 	"puddle/sequence":   "schema",
-	"puddle/room":       "",
+	"puddle/room":       "schema",
 	"ipc":               "schema",
 	"ipc/table":         "schema",
 	"schema/store":      "schema",
