@@ -15,7 +15,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/mailru/easygo/netpoll"
@@ -355,45 +354,6 @@ func (p *Puddle) newID() schema.SequenceID {
 		return schema.SequenceID(z)
 	}
 	return p.newID()
-}
-
-// mailbox takes words from other goroutines to the loop.
-type mailbox struct {
-	fd    int
-	mu    sync.Mutex
-	words []letter
-}
-
-type letter struct {
-	word        ipc.ToPuddle
-	descriptors []int
-}
-
-func newMailbox() (*mailbox, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("eventfd: %w", err)
-	}
-	return &mailbox{fd: fd}, nil
-}
-
-func (m *mailbox) put(word ipc.ToPuddle, descriptors []int) {
-	m.mu.Lock()
-	m.words = append(m.words, letter{word, descriptors})
-	m.mu.Unlock()
-	unix.Write(m.fd, one)
-}
-
-func (m *mailbox) open(each func(ipc.ToPuddle, []int)) {
-	var b [8]byte
-	unix.Read(m.fd, b[:])
-	m.mu.Lock()
-	words := m.words
-	m.words = nil
-	m.mu.Unlock()
-	for _, l := range words {
-		each(l.word, l.descriptors)
-	}
 }
 
 func (p *Puddle) debug(message string, s *table.Socket, args ...any) {
