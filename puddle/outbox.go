@@ -260,6 +260,10 @@ func (p *Puddle) judge(i uint32) {
 	}
 }
 
+// lastReads is how often a socket is read that a send failed on: the kernel
+// holds no more of what it said than this.
+const lastReads = 256
+
 // endFailed ends the sockets that a send failed on, when what they said before
 // is read: a message whose sender is gone is a message all the same.
 func (p *Puddle) endFailed() {
@@ -269,7 +273,10 @@ func (p *Puddle) endFailed() {
 		if id == 0 {
 			continue
 		}
-		for p.table.Sockets[i].ID == id && p.table.Sockets[i].Flags&table.FlagPaused == 0 && p.read(i) {
+		for n := 0; n < lastReads && p.table.Sockets[i].ID == id && p.table.Sockets[i].Flags&table.FlagPaused == 0; n++ {
+			if !p.read(i) {
+				break
+			}
 		}
 		if p.table.Sockets[i].ID == id {
 			p.happen(i, ended)
