@@ -132,17 +132,13 @@ func (p *Puddle) roomFor(name string) (uint32, bool) {
 // acknowledged lets in who waited for a peer to hear of a room.
 func (p *Puddle) acknowledged(slot int, position uint64) {
 	for r, wait := range p.openings {
-		if wait.missing &= ^p.bit(slot, position >= wait.position); wait.missing == 0 {
+		if position >= wait.position {
+			wait.missing &^= 1 << slot
+		}
+		if wait.missing == 0 {
 			p.opened(r, wait)
 		}
 	}
-}
-
-func (p *Puddle) bit(slot int, on bool) uint64 {
-	if on {
-		return 1 << slot
-	}
-	return 0
 }
 
 func (p *Puddle) opened(r uint32, wait *announcement) {

@@ -171,3 +171,25 @@ func (c *Client) Closes(code schema.CloseCode) {
 		return
 	}
 }
+
+// HearsAll expects n messages, "SENDER NUMBER" in text each, of each sender
+// but itself, and each sender's in order. It may run beside the test.
+func (c *Client) HearsAll(itself, senders, n int) {
+	c.t.Helper()
+	next, want := make([]int, senders), senders*n
+	if itself < senders {
+		want -= n
+	}
+	for range want {
+		_, b, err := c.Next()
+		var sender, number int
+		if err == nil {
+			_, err = fmt.Sscanf(string(b), "%d %d", &sender, &number)
+		}
+		if err != nil || sender == itself || sender >= senders || number != next[sender] {
+			c.t.Errorf("socket %d heard %q, %v; the senders are at %v", itself, b, err, next)
+			return
+		}
+		next[sender]++
+	}
+}
