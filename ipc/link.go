@@ -14,6 +14,16 @@ type ToPuddle struct {
 	Serve    *Serve    `msgpack:",omitempty"`
 	Close    *Close    `msgpack:",omitempty"`
 	Stop     *Stop     `msgpack:",omitempty"`
+
+	Reply    *Reply    `msgpack:",omitempty"`
+	House    *House    `msgpack:",omitempty"`
+	Room     *Room     `msgpack:",omitempty"` // its rules or its owner changed
+	RoomGone *RoomGone `msgpack:",omitempty"`
+	PutOut   *PutOut   `msgpack:",omitempty"`
+	Client   *Client   `msgpack:",omitempty"`
+	Revoked  *Revoked  `msgpack:",omitempty"`
+	Carried  *Carried  `msgpack:",omitempty"`
+	Hit      *Hit      `msgpack:",omitempty"`
 }
 
 // Start is the first word. Its descriptors are, in this order: the table's
@@ -58,6 +68,12 @@ type FromPuddle struct {
 	Ready   *Ready   `msgpack:",omitempty"`
 	Hung    *Hung    `msgpack:",omitempty"`
 	Closed  *Closed  `msgpack:",omitempty"`
+
+	Questions []Question `msgpack:",omitempty"`
+	Released  []Released `msgpack:",omitempty"`
+	Carry     *Carry     `msgpack:",omitempty"`
+	Claimed   *Claimed   `msgpack:",omitempty"`
+	HitDone   *HitDone   `msgpack:",omitempty"`
 }
 
 // Started says that the table is mapped and the loop runs.
