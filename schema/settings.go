@@ -6,14 +6,17 @@ import "time"
 // safe default in DefaultSettings. The command line, the environment and the
 // configuration file set them; README's table of settings names each.
 type Settings struct {
-	Transient  string // who may make a room by walking in: a Transient… word
-	LocalHosts bool   // only hosts that are loopback names or IP addresses are known (--open)
+	Transient  string   // who may make a room by walking in: a Transient… word
+	LocalHosts bool     // only hosts that are loopback names or IP addresses are known (--open)
+	Proxies    []string // networks (CIDR) whose X-Forwarded-… and PROXY headers are believed
 
 	PingEvery   time.Duration // a ping to every socket that was silent for so long
 	SilentAfter time.Duration // a socket that answers nothing for so long is closed
 	HeaderTime  time.Duration // a request's head must be whole within this
 	CloseTime   time.Duration // a closing handshake must be done within this
 	PeerTime    time.Duration // a peer that acknowledges nothing for so long is hung
+	EntryTime   time.Duration // what a room asks for must be answered within this
+	LobbyTime   time.Duration // a lobby that says nothing for so long is closed
 
 	HeaderBytes  int // a request's head, bytes
 	MessageBytes int // a message, bytes
@@ -23,6 +26,7 @@ type Settings struct {
 	LogBytes     int // a puddle's log, bytes; a power of two
 	SlabBytes    int // all partial messages and outboxes of one puddle, bytes
 	FanoutSlice  int // sends of one room before the loop looks at its sockets again
+	PostBytes    int // the body of a POST, bytes
 }
 
 // Who may make a room by walking in (--transient).
@@ -42,6 +46,8 @@ func DefaultSettings() Settings {
 		HeaderTime:   10 * time.Second,
 		CloseTime:    5 * time.Second,
 		PeerTime:     3 * time.Second,
+		EntryTime:    10 * time.Second,
+		LobbyTime:    60 * time.Second,
 		HeaderBytes:  8 << 10,
 		MessageBytes: 64 << 10,
 		Fragments:    1024,
@@ -50,5 +56,6 @@ func DefaultSettings() Settings {
 		LogBytes:     16 << 20,
 		SlabBytes:    1 << 30,
 		FanoutSlice:  256,
+		PostBytes:    1 << 20,
 	}
 }

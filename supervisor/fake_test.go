@@ -149,9 +149,9 @@ func (f *fake) join(id int, room string) {
 	record.Room = r
 	f.table.Commit(record)
 
-	record = f.table.Reserve(table.Join, table.JoinExtra(room), 0)
+	record = f.table.Reserve(table.Join, table.JoinExtra("", room), 0)
 	extra := f.table.ExtraBytes(f.table.ReservedAt(record), record)
-	s.PutJoin(extra)
+	s.PutJoin(extra, "")
 	table.PutName(extra, room)
 	record.Socket, record.ID, record.Room, record.State = i, s.ID, r, s.State
 	f.table.Commit(record)

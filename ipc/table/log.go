@@ -13,8 +13,11 @@ type Kind uint8
 const (
 	Pad     Kind = iota // nothing: the rest of the ring, skipped
 	Message             // a message to Room, from Socket or from a peer
-	Own                 // a frame for Socket alone: pong, close
+	Own                 // a frame for Socket alone: pong, close, reply
 	Join                // Socket is in Room from here on; its frame is the 101
+	Stand               // Socket is a sequence that stands in no room; its frame is the 101
+	Wide                // Socket's room is no longer its stream: it goes into several
+	Narrow              // a message to some of Room's members, or with NoRoom to clients
 	Leave               // Socket is not in Room from here on
 	Gone                // the entry is about to be free
 	Hold                // Room has its first member here
@@ -37,12 +40,15 @@ type Record struct {
 	Socket uint32
 	Room   uint32
 	ID     schema.SequenceID
-	Peers  uint64 // the puddles that must hear of it, a bit each
-	In     uint64 // Socket's after it
-	Ctl    uint64 // Socket's after it
-	Base   uint64 // Socket's after it
-	Count  uint64 // Room's after it
-	Heard  uint64 // of From's log, after it
+	Peers  uint64        // the puddles that must hear of it, a bit each
+	In     uint64        // Socket's after it
+	Ctl    uint64        // Socket's after it
+	Base   uint64        // Socket's after it
+	Count  [Lanes]uint64 // Room's after it
+	Heard  uint64        // of From's log, after it
+	Sizes  [Lanes]uint32 // of a message: how much of Frame is each lane's, in their order
+	Lane   uint8         // of a join
+	_      [3]byte
 }
 
 const align = 8
@@ -118,7 +124,7 @@ func (t *Table) Commit(r *Record) (at, end uint64) {
 // news tells whether the registry wants to know.
 func (k Kind) news() bool {
 	switch k {
-	case Join, Leave, Gone, Hold, Release:
+	case Join, Stand, Leave, Gone, Hold, Release:
 		return true
 	}
 	return false
@@ -132,7 +138,7 @@ func (t *Table) apply(r *Record) {
 		peer.Heard = max(peer.Heard, r.Heard)
 	}
 	if r.Kind == Message && r.Room != NoRoom {
-		t.Rooms[r.Room].Count[0] = r.Count
+		t.Rooms[r.Room].Count = r.Count
 	}
 	if r.Socket == NoSocket {
 		return
@@ -148,9 +154,19 @@ func (t *Table) apply(r *Record) {
 	case Own:
 		s.Base, s.State, s.Code = r.Base, r.State, r.Code
 	case Join:
-		s.Base, s.State, s.Room, s.Member = r.Base, r.State, r.Room, r.Count
+		s.Base, s.State, s.Room, s.Lane = r.Base, r.State, r.Room, r.Lane
+		if r.Lane == LaneNone {
+			s.Room, s.Lane = NoRoom, LaneRaw
+		}
+	case Stand:
+		s.Base, s.State = r.Base, r.State
+	case Wide:
+		s.Base, s.Room = r.Base, NoRoom
 	case Leave:
-		s.Base, s.State, s.Room = r.Base, r.State, NoRoom
+		s.Base, s.State = r.Base, r.State
+		if s.Room == r.Room {
+			s.Room = NoRoom
+		}
 	}
 }
 
@@ -163,6 +179,15 @@ func (t *Table) At(position uint64) *Record {
 func (t *Table) Bytes(position uint64, r *Record) []byte {
 	from := position&uint64(len(t.log)-1) + uint64(recordSize) + uint64(r.Extra)
 	return t.log[from : from+uint64(r.Frame) : from+uint64(r.Frame)]
+}
+
+// LaneBytes are the frame of one lane, in the ring.
+func (t *Table) LaneBytes(position uint64, r *Record, lane uint8) []byte {
+	from := uint32(0)
+	for before := range lane {
+		from += r.Sizes[before]
+	}
+	return t.Bytes(position, r)[from : from+r.Sizes[lane] : from+r.Sizes[lane]]
 }
 
 // ReservedAt is where a record that Reserve gave out will stand.

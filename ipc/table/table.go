@@ -17,7 +17,7 @@ import (
 const (
 	magic = 0x65737568_74726f70 // "porthouse", as far as it fits
 	// Layout is the version of everything in the memfd.
-	Layout = 1
+	Layout = 2
 	// Slots is how many puddles a house can have: a peer is a bit of a word.
 	Slots = 64
 
@@ -112,35 +112,47 @@ const (
 
 // Socket is one entry: one socket, a sequence. Free when ID is 0.
 type Socket struct {
-	ID     schema.SequenceID
-	FD     int32 // in the process that serves the slot
-	State  schema.State
-	Flags  uint8
-	Code   schema.CloseCode // it closes with
-	Room   uint32           // or NoRoom
-	Heard  uint32           // coarse clock: seconds, when a byte last came
-	In     uint64           // inbound offset behind the last settled message
-	Ctl    uint64           // inbound offset behind the last settled control frame
-	Base   uint64           // stream length = Base + its room's Count (or 0), modulo 2^64
-	Member uint64           // its room's Count when it joined
-	Part   Span             // inbound bytes not yet settled
-	Spill  Span             // outbound bytes of its own, in stream order before the room's
-	Since  int64            // Unix ms
-	Addr   [16]byte
-	Port   uint16
-	_      [14]byte
+	ID    schema.SequenceID
+	FD    int32 // in the process that serves the slot
+	State schema.State
+	Flags uint8
+	Code  schema.CloseCode // it closes with
+	Room  uint32           // or NoRoom: in none, or in several
+	Heard uint32           // coarse clock: seconds, when a byte last came
+	In    uint64           // inbound offset behind the last settled message
+	Ctl   uint64           // inbound offset behind the last settled control frame
+	Base  uint64           // stream length = Base + its room's Count of its Lane (or 0), modulo 2^64
+	Part  Span             // inbound bytes not yet settled
+	Spill Span             // outbound bytes of its own, in stream order before the room's
+	Since int64            // Unix ms
+	Addr  [16]byte
+	Port  uint16
+	Lane  uint8 // which of its room's streams it is sent
+	_     [21]byte
 }
 
-// Encodings is how many byte streams a room counts, one a protocol.
-const Encodings = 4
+// Lanes is how many byte streams a room has, one a protocol: a message is in
+// each of them as that protocol's frame.
+const Lanes = 3
+
+// LaneRaw is the stream of raw frames, which peers are told.
+const LaneRaw = 0
+
+// LaneNone, in a record, is a member that no stream of the room reaches: it is
+// in several rooms, and each message is a frame of its own.
+const LaneNone = 0xff
 
 // Room is one room as the table knows it.
 type Room struct {
-	Ref    uint64 // never used twice in an epoch; 0: free
-	Count  [Encodings]uint64
-	Length uint8
-	Text   [schema.FullNameMost]byte
-	_      [256 - 8 - 8*Encodings - 1 - schema.FullNameMost]byte
+	Ref             uint64 // never used twice in an epoch; 0: free
+	Count           [Lanes]uint64
+	Members         uint32 // here; this and the next three are read by the supervisor
+	Anonymous       uint32 // of Members, those without a client
+	Placed          uint32 // places granted to this slot that were taken or let go
+	PlacedAnonymous uint32 // of Placed
+	Length          uint8
+	Text            [schema.FullNameMost]byte
+	_               [256 - 8 - 8*Lanes - 4*4 - 1 - schema.FullNameMost]byte
 }
 
 // Name is the room's full name.
@@ -353,7 +365,7 @@ func (t *Table) StreamLength(s *Socket) uint64 {
 	if s.Room == NoRoom {
 		return s.Base
 	}
-	return s.Base + t.Rooms[s.Room].Count[0]
+	return s.Base + t.Rooms[s.Room].Count[s.Lane]
 }
 
 // freeList gives out the lowest numbers that were never used before it gives

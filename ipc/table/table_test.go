@@ -132,8 +132,8 @@ func TestReplayIsIdempotent(t *testing.T) {
 		made.Sockets[i] = Socket{ID: schema.SequenceID(100 + n), Room: NoRoom}
 		record := made.Reserve(Join, 0, 100)
 		record.Socket, record.ID, record.Room, record.State = i, schema.SequenceID(100+n), r, schema.InRoom
-		record.Count = made.Rooms[r].Count[0]
-		record.Base = 100 - record.Count
+		record.Lane = uint8(n % Lanes)
+		record.Base = 100 - made.Rooms[r].Count[record.Lane]
 		made.Commit(record)
 	}
 	for n := range 300 {
@@ -149,9 +149,12 @@ func TestReplayIsIdempotent(t *testing.T) {
 		record := made.Reserve(kind, 0, size)
 		record.Socket, record.ID, record.Room, record.State = i, s.ID, r, schema.InRoom
 		record.In, record.Ctl = s.In+uint64(size), s.Ctl
-		record.Base, record.Count = s.Base+uint64(size), made.Rooms[r].Count[0]
+		record.Base, record.Count = s.Base+uint64(size), made.Rooms[r].Count
 		if kind == Message {
-			record.Base, record.Count = s.Base-uint64(size), record.Count+uint64(size)
+			record.Base = s.Base - uint64(size)
+			for lane := range record.Count {
+				record.Count[lane] += uint64(size + lane)
+			}
 		}
 		made.Commit(record)
 	}
@@ -231,13 +234,13 @@ func TestSlabFull(t *testing.T) {
 func commitNews(made *Table, kind Kind, id schema.SequenceID, name string) {
 	extra := len(name)
 	if kind == Join {
-		extra = JoinExtra(name)
+		extra = JoinExtra("", name)
 	}
 	record := made.Reserve(kind, extra, 0)
 	record.ID = id
 	bytes := made.ExtraBytes(made.ReservedAt(record), record)
 	if kind == Join {
-		(&Socket{Addr: [16]byte{10: 255, 11: 255, 12: 127, 15: 1}, Port: 4711, Since: 1234}).PutJoin(bytes)
+		(&Socket{Addr: [16]byte{10: 255, 11: 255, 12: 127, 15: 1}, Port: 4711, Since: 1234}).PutJoin(bytes, "")
 	}
 	PutName(bytes, name)
 	made.Commit(record)

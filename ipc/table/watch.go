@@ -24,10 +24,12 @@ type Seen struct {
 
 // News is one thing that the registry wants to know.
 type News struct {
-	Kind    Kind // Join, Leave, Gone, Hold, Release
+	Kind    Kind // Join, Stand, Leave, Gone, Hold, Release
 	ID      schema.SequenceID
 	State   schema.State
-	Room    string
+	Client  string // of Join and Stand; "" for an anonymous one
+	Room    string // not of Stand
+	Index   uint32 // the room's entry
 	Address netip.AddrPort
 	Since   time.Time
 }
@@ -82,17 +84,20 @@ func addressOf(addr []byte, port uint16) netip.AddrPort {
 
 // Extra of the records that are news: what the registry keeps of them, since
 // the entry may be another's by the time it reads.
-const joinExtra = 16 + 2 + 8
+const joinExtra = 16 + 2 + 8 + 1
 
-// PutJoin writes what the registry keeps of a join.
-func (s *Socket) PutJoin(extra []byte) {
+// PutJoin writes what the registry keeps of a join or a stand.
+func (s *Socket) PutJoin(extra []byte, client string) {
 	copy(extra, s.Addr[:])
 	binary.LittleEndian.PutUint16(extra[16:], s.Port)
 	binary.LittleEndian.PutUint64(extra[18:], uint64(s.Since))
+	extra[joinExtra-1] = uint8(len(client))
+	copy(extra[joinExtra:], client)
 }
 
-// JoinExtra is how many extra bytes a Join record needs for a room's name.
-func JoinExtra(name string) int { return joinExtra + len(name) }
+// JoinExtra is how many extra bytes a Join record needs for the names of a
+// client and a room, a Stand record for the client's alone.
+func JoinExtra(client, room string) int { return joinExtra + len(client) + len(room) }
 
 // PutName writes a room's name behind what PutJoin wrote, or alone.
 func PutName(extra []byte, name string) { copy(extra[len(extra)-len(name):], name) }
@@ -139,19 +144,45 @@ func (t *Table) Doze() (news bool) {
 }
 
 func (t *Table) newsOf(at uint64, r *Record) News {
-	news := News{Kind: r.Kind, ID: r.ID, State: r.State}
+	news := News{Kind: r.Kind, ID: r.ID, State: r.State, Index: r.Room}
 	from := at&uint64(len(t.log)-1) + uint64(recordSize)
 	if from+uint64(r.Extra) > uint64(len(t.log)) {
 		return news // overwritten while we looked
 	}
 	extra := t.log[from : from+uint64(r.Extra)]
-	if r.Kind == Join && len(extra) >= joinExtra {
+	if (r.Kind == Join || r.Kind == Stand) && len(extra) >= joinExtra {
 		news.Address = addressOf(extra[:16], binary.LittleEndian.Uint16(extra[16:]))
 		news.Since = time.UnixMilli(int64(binary.LittleEndian.Uint64(extra[18:])))
+		client := extra[joinExtra-1]
 		extra = extra[joinExtra:]
+		if int(client) <= len(extra) {
+			news.Client, extra = string(extra[:client]), extra[client:]
+		}
 	}
 	news.Room = string(extra)
 	return news
+}
+
+// Presence is who is in a room in one slot.
+type Presence struct{ Members, Anonymous, Placed, PlacedAnonymous uint32 }
+
+// Present tells who is in the room of an entry, if it is still the one that
+// ref names; ref 0 means whoever has it.
+func (t *Table) Present(index uint32, ref uint64) (p Presence, ok bool) {
+	if int(index) >= len(t.Rooms) {
+		return p, false
+	}
+	r := &t.Rooms[index]
+	now := atomic.LoadUint64(&r.Ref)
+	if now == 0 || ref != 0 && now != ref {
+		return p, false
+	}
+	// Placed first: a place that is counted as taken is in Members by then.
+	p.PlacedAnonymous = atomic.LoadUint32(&r.PlacedAnonymous)
+	p.Placed = atomic.LoadUint32(&r.Placed)
+	p.Anonymous = atomic.LoadUint32(&r.Anonymous)
+	p.Members = atomic.LoadUint32(&r.Members)
+	return p, atomic.LoadUint64(&r.Ref) == now
 }
 
 // Reset makes the table as new for a process that starts with no socket. The
