@@ -20,21 +20,25 @@ const (
 	MeshHello   MeshKind = iota // Slot, Epoch: who speaks, and of which table; Heard: what it has of yours
 	MeshHold                    // Position, Ref, Name: Name has members here; Ref is how to call it in messages to here
 	MeshRelease                 // Position, Ref, Name: it has none any more
-	MeshMessage                 // Position, Ref, Op, Frame: a message to the room that you call Ref
+	MeshMessage                 // Position, Ref, Op, Extra, Frame: a message to the room that you call Ref
+	MeshNarrow                  // likewise, to some of its members; with Ref 0 to clients
+	MeshCount                   // Position, Number: so many sockets here had your message of that position queued
 	MeshAck                     // Position: your log is taken over up to there
 	meshKinds
 )
 
 // meshFields is how many msgpack values stand behind an item's kind.
-var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 4, MeshAck: 1}
+var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 5, MeshNarrow: 5, MeshCount: 2, MeshAck: 1}
 
-// MeshItem is one item of a batch. Name and Frame lie in the batch.
+// MeshItem is one item of a batch. Name, Extra and Frame lie in the batch.
 type MeshItem struct {
 	Kind     MeshKind
 	Position uint64
 	Ref      uint64
 	Op       uint8
+	Number   uint64
 	Name     []byte
+	Extra    []byte
 	Frame    []byte
 
 	Slot       int
@@ -88,15 +92,25 @@ func (w *MeshWriter) Put(item *MeshItem) error {
 		return w.uints(uint64(item.Kind), uint64(item.Slot), item.Epoch, item.HeardEpoch, item.Heard)
 	case MeshHold, MeshRelease:
 		return errors.Join(w.uints(uint64(item.Kind), item.Position, item.Ref), e.EncodeBytes(item.Name))
-	case MeshMessage:
+	case MeshMessage, MeshNarrow:
 		if err := w.uints(uint64(item.Kind), item.Position, item.Ref, uint64(item.Op)); err != nil {
 			return err
 		}
-		return e.EncodeBytes(item.Frame)
+		return errors.Join(e.EncodeBytes(full(item.Extra)), e.EncodeBytes(full(item.Frame)))
+	case MeshCount:
+		return w.uints(uint64(item.Kind), item.Position, item.Number)
 	case MeshAck:
 		return w.uints(uint64(item.Kind), item.Position)
 	}
 	return fmt.Errorf("mesh: kind %d is none", item.Kind)
+}
+
+// full keeps nothing from being written as nil.
+func full(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 func (w *MeshWriter) uints(values ...uint64) error {
@@ -156,29 +170,36 @@ func (r *MeshReader) Next(item *MeshItem) (bool, error) {
 	}
 	*item = MeshItem{Kind: MeshKind(v[0])}
 	fields := meshFields[item.Kind]
-	var tail *[]byte
+	var tails [2]*[]byte
 	switch item.Kind {
 	case MeshHold, MeshRelease:
-		tail = &item.Name
-	case MeshMessage:
-		tail = &item.Frame
-	}
-	if tail != nil {
+		tails[0] = &item.Name
 		fields--
+	case MeshMessage, MeshNarrow:
+		tails = [2]*[]byte{&item.Extra, &item.Frame}
+		fields -= 2
 	}
 	if err := r.uints(v[:fields]); err != nil {
 		return false, err
 	}
-	item.Position, item.Ref, item.Op = v[0], v[1], uint8(v[2])
-	if item.Kind == MeshHello {
-		*item = MeshItem{Kind: MeshHello, Slot: int(v[0] & 0xff), Epoch: v[1], HeardEpoch: v[2], Heard: v[3]}
+	switch item.Kind {
+	case MeshHello:
+		item.Slot, item.Epoch, item.HeardEpoch, item.Heard = int(v[0]&0xff), v[1], v[2], v[3]
+	case MeshCount:
+		item.Position, item.Number = v[0], v[1]
+	default:
+		item.Position, item.Ref, item.Op = v[0], v[1], uint8(v[2])
 	}
-	if tail == nil {
-		return true, nil
+	for _, tail := range tails {
+		if tail == nil {
+			break
+		}
+		var err error
+		if *tail, err = r.bytes(); err != nil {
+			return false, err
+		}
 	}
-	var err error
-	*tail, err = r.bytes()
-	return err == nil, err
+	return true, nil
 }
 
 func (r *MeshReader) uints(into []uint64) (err error) {

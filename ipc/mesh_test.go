@@ -10,8 +10,10 @@ import (
 var meshItems = []MeshItem{
 	{Kind: MeshHello, Slot: 3, Epoch: 1<<63 + 5, HeardEpoch: 7, Heard: 1 << 40},
 	{Kind: MeshHold, Position: 80, Ref: 1<<24 | 9, Name: []byte("alice/notes")},
-	{Kind: MeshMessage, Position: 1 << 50, Ref: 2, Op: 1, Frame: []byte("\x81\x05hello")},
-	{Kind: MeshMessage, Position: 1<<50 + 88, Ref: 2, Op: 2, Frame: bytes.Repeat([]byte{0xff}, 70_000)},
+	{Kind: MeshMessage, Position: 1 << 50, Ref: 2, Op: 1, Extra: []byte{}, Frame: []byte("\x81\x05hello")},
+	{Kind: MeshMessage, Position: 1<<50 + 88, Ref: 2, Op: 2, Extra: []byte("from alice"), Frame: bytes.Repeat([]byte{0xff}, 70_000)},
+	{Kind: MeshNarrow, Position: 1<<50 + 176, Op: 0x41, Extra: []byte("to bob"), Frame: []byte("\x81\x02hi")},
+	{Kind: MeshCount, Position: 1<<50 + 176, Number: 3},
 	{Kind: MeshRelease, Position: 99, Ref: 1<<24 | 9, Name: []byte("alice/notes")},
 	{Kind: MeshAck, Position: 0},
 }

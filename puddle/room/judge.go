@@ -49,17 +49,6 @@ func (a Asks) Names() []string {
 	return names
 }
 
-// Scope is what a token's "rooms" leave open in this room.
-type Scope uint8
-
-// The scopes.
-const (
-	ScopeAll Scope = iota
-	ScopeHear
-	ScopeSend
-	ScopeNone
-)
-
 // Asker is who asks, as far as a room's rules judge it. A client without a
 // name is anonymous: what its credentials said was judged before.
 type Asker struct {
@@ -68,7 +57,7 @@ type Asker struct {
 	Owner   bool   // of this room
 	Admin   bool   // or the operator at the control socket
 	Member  bool   // is in it
-	Scope   Scope
+	Scope   schema.Scope
 	Origin  []byte // nil where there is none
 	Host    []byte // with or without its port; for Origin
 	Proved  Asks   // given, and right
@@ -125,7 +114,7 @@ func admitted(rules *schema.Rules, a *Asker) Reason {
 	switch {
 	case !AdmitsOrigin(a.Origin, a.Host, rules.Origins):
 		return ForeignOrigin
-	case a.Scope == ScopeNone:
+	case a.Scope == schema.ScopeNone:
 		return OutOfScope
 	case a.rules():
 		return Granted
@@ -193,7 +182,7 @@ func MaySend(rules *schema.Rules, a *Asker) Verdict {
 
 func sending(rules *schema.Rules, a *Asker) Reason {
 	switch {
-	case a.Scope == ScopeHear || a.Scope == ScopeNone:
+	case a.Scope == schema.ScopeHear || a.Scope == schema.ScopeNone:
 		return OutOfScope
 	case rules.Send == schema.SendNobody:
 		return ReadOnly
@@ -215,7 +204,7 @@ func sending(rules *schema.Rules, a *Asker) Reason {
 
 // MayHear tells whether a member is sent the room's messages: not by a token
 // that is for sending only.
-func MayHear(a *Asker) bool { return a.Scope == ScopeAll || a.Scope == ScopeHear }
+func MayHear(a *Asker) bool { return a.Scope == schema.ScopeAll || a.Scope == schema.ScopeHear }
 
 // MaySee tells whether the room stands in the asker's spaces, and whether a
 // refusal may say that there is such a room.

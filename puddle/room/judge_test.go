@@ -70,7 +70,7 @@ func TestMayEnterEveryRuleAskerSurface(t *testing.T) {
 			a.Proved, a.Failed = proof.proved, proof.failed
 			from := origins[pick(len(origins))]
 			a.Origin, a.Host = from.origin, []byte("house.example:8080")
-			a.Scope = Scope(pick(4))
+			a.Scope = schema.Scope(pick(4))
 			a.Surface = Surface(pick(int(Surfaces)))
 			a.Member = pick(2) == 1
 			now := []Present{{0, 0}, {8, 5}, {9, 4}}[pick(3)]
@@ -108,7 +108,7 @@ func expectEntry(rules *schema.Rules, a *Asker, foreign bool, now Present) (stat
 		door   bool // told as 404 where the room is hidden
 	}{
 		{foreign, 403, true},
-		{a.Scope == ScopeNone, 403, true},
+		{a.Scope == schema.ScopeNone, 403, true},
 		{!chief && inDeny, 403, true},
 		{!chief && name == "" && rules.Anonymous == 0, 401, true},
 		{!chief && name == "" && rules.OTP.Kind == schema.OTPOwn, 401, true},
@@ -137,7 +137,7 @@ func expectEntry(rules *schema.Rules, a *Asker, foreign bool, now Present) (stat
 func TestMaySendEveryRuleAsker(t *testing.T) {
 	for send := schema.SendMembers; send <= schema.SendNobody; send++ {
 		for _, a := range askers {
-			for scope := ScopeAll; scope <= ScopeNone; scope++ {
+			for scope := schema.ScopeAll; scope <= schema.ScopeNone; scope++ {
 				for surface := OnSocket; surface < Surfaces; surface++ {
 					rules := schema.DefaultRules()
 					rules.Allow, rules.Deny, rules.Send = []string{"listed", "both"}, []string{"denied", "both"}, send
@@ -167,7 +167,7 @@ func expectSend(send string, a *Asker) int {
 		"nobody":        "",
 	}[send]
 	switch {
-	case a.Scope == ScopeHear || a.Scope == ScopeNone:
+	case a.Scope == schema.ScopeHear || a.Scope == schema.ScopeNone:
 		return 403
 	case slices.Contains(strings.Fields(allowed), who):
 		return 200
@@ -231,7 +231,7 @@ func TestVerdictsAreWhole(t *testing.T) {
 }
 
 func TestMayHear(t *testing.T) {
-	for scope, want := range map[Scope]bool{ScopeAll: true, ScopeHear: true, ScopeSend: false, ScopeNone: false} {
+	for scope, want := range map[schema.Scope]bool{schema.ScopeAll: true, schema.ScopeHear: true, schema.ScopeSend: false, schema.ScopeNone: false} {
 		if MayHear(&Asker{Scope: scope}) != want {
 			t.Errorf("scope %d", scope)
 		}

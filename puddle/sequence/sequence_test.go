@@ -10,12 +10,12 @@ import (
 )
 
 var eventNames = map[string]Event{
-	"admitted": Admitted, "announced": Announced, "answered": Answered, "heard": Heard, "pinged": Pinged, "asked": Asked,
+	"admitted": Admitted, "landed": Landed, "known": Known, "questioned": Questioned, "answered": Answered, "heard": Heard, "pinged": Pinged, "asked": Asked,
 	"violated": Violated, "put-out": PutOut, "quiet": Quiet, "overdue": Overdue, "flushed": Flushed, "ended": Ended,
 }
 
 var actionNames = map[Action]string{
-	Enter: "enter", Publish: "publish", Pong: "pong", Ping: "ping", Leave: "leave", Close: "close",
+	Enter: "enter", Stand: "stand", Question: "question", Obey: "obey", Publish: "publish", Pong: "pong", Ping: "ping", Leave: "leave", Close: "close",
 	Timeout: "timeout", Refuse: "refuse", Shut: "shut", Free: "free",
 }
 
@@ -53,7 +53,8 @@ func TestScripts(t *testing.T) {
 }
 
 // Whatever happens in whatever order: a socket that is seated leaves before it
-// goes, once; nothing is sent to a room by who is not in it; free is final.
+// goes; nothing is sent to a room by who is not in it, nothing is taken for a
+// command from who is; free is final.
 func TestInvariants(t *testing.T) {
 	type walk struct {
 		state  schema.State
@@ -73,10 +74,10 @@ func TestInvariants(t *testing.T) {
 			seated := at.seated
 			for _, action := range actions {
 				switch {
-				case action == Enter && seated, action == Publish && !seated, action == Free && seated:
+				case action == Publish && !seated, action == Obey && seated, action == Free && seated:
 					t.Errorf("%s, event %d: %s while seated is %v", at.state, event, actionNames[action], seated)
 				}
-				seated = (seated || action == Enter) && action != Leave
+				seated = (seated || action == Enter) && action != Leave && action != Stand
 			}
 			if at.state == schema.Free && next != schema.Free {
 				t.Errorf("event %d wakes the dead", event)

@@ -24,7 +24,7 @@ type member struct {
 }
 
 func play(t *testing.T, random *rand.Rand) {
-	r := New("chat")
+	r := &Lane{}
 	members := map[uint32]*member{}
 	next, at := uint32(0), uint64(0)
 	catchUp := func(id uint32, m *member) {
@@ -116,7 +116,7 @@ func play(t *testing.T, random *rand.Rand) {
 }
 
 func TestTrim(t *testing.T) {
-	r := New("chat")
+	r := &Lane{}
 	for n := range uint64(1000) {
 		r.Append(n*10, 5, NoSender)
 	}
@@ -131,7 +131,7 @@ func TestTrim(t *testing.T) {
 }
 
 func TestOldest(t *testing.T) {
-	r := New("chat")
+	r := &Lane{}
 	r.Add(1)
 	if _, ok := r.Oldest(); ok {
 		t.Error("an empty room needs something")
