@@ -25,6 +25,10 @@ type Ask struct {
 	Stop      *AskStop      `msgpack:",omitempty"`
 	Sequences *AskSequences `msgpack:",omitempty"`
 	Close     *AskClose     `msgpack:",omitempty"`
+	Do        *AskDo        `msgpack:",omitempty"`
+	Send      *AskSend      `msgpack:",omitempty"`
+	Pass      *AskPass      `msgpack:",omitempty"`
+	Backup    *AskBackup    `msgpack:",omitempty"`
 }
 
 // AskStatus is answered with Status.
@@ -37,12 +41,36 @@ type AskStop struct {
 
 // AskSequences is answered with batches of Sequences, then Done.
 type AskSequences struct {
-	Room string // only who is in it; "" for all
+	Room   string // only who is in it; "" for all
+	Client string // only those of this client; "" for all
 }
 
 // AskClose closes sequences; it is answered with Closed.
 type AskClose struct {
 	Sequences []schema.SequenceID
+	Client    string // and all of this client's; "" for none
+}
+
+// AskDo has an operation done by the operator, whatever its By says; it is
+// answered with JSON, what became of it.
+type AskDo struct {
+	Operation schema.Operation
+}
+
+// AskSend sends a message as the operator, whatever its Identity says; it is
+// answered with JSON, as a POST is answered.
+type AskSend struct {
+	Hit Hit
+}
+
+// AskPass asks for what lets the command line into the house as the operator;
+// it is answered with Pass.
+type AskPass struct{}
+
+// AskBackup copies the database into a file that must not exist yet, which
+// the house writes; it is answered with Done.
+type AskBackup struct {
+	File string // an absolute path
 }
 
 // Answer is one word of a house to the command line: exactly one field is set.
@@ -51,6 +79,8 @@ type Answer struct {
 	Stopping  *Stopping       `msgpack:",omitempty"`
 	Sequences []Sequence      `msgpack:",omitempty"`
 	Closed    *ClosedAnswer   `msgpack:",omitempty"`
+	JSON      []byte          `msgpack:",omitempty"`
+	Pass      *Pass           `msgpack:",omitempty"`
 	Refused   *schema.Refusal `msgpack:",omitempty"`
 	Done      bool            `msgpack:",omitempty"`
 }
@@ -60,6 +90,16 @@ type Stopping struct {
 	PID   int
 	Drain time.Duration // how long it waits for its puddles
 }
+
+// Pass lets one socket in as the operator.
+type Pass struct {
+	Token   string   // good once, and soon
+	Listen  []string // where the house listens
+	Primary string   // what it is called; "": any host will do
+}
+
+// Format keeps the token out of what is printed by accident.
+func (p Pass) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "pass for %v", p.Listen) }
 
 // ClosedAnswer tells what became of an AskClose.
 type ClosedAnswer struct {

@@ -231,7 +231,8 @@ type Claimed struct {
 
 // House is where addresses lead. It is said before Serve and when it changes.
 type House struct {
-	Primary   string // "": every host is the primary one
+	Primary   string   // "": every host is the primary one
+	Origins   []string // pages that may speak to a lobby: the rule origins where no room said otherwise
 	Endpoints []Endpoint
 }
 

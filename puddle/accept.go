@@ -67,6 +67,12 @@ func (p *Puddle) onListener(l *listener) {
 
 // accepted gives a connection its entry and looks at what came with it.
 func (p *Puddle) accepted(fd int32, address unix.Sockaddr) {
+	from, port := peerAddress(address)
+	p.takeIn(fd, from, port, nil)
+}
+
+// takeIn gives a connection its entry. first is what was read of it already.
+func (p *Puddle) takeIn(fd int32, address [16]byte, port uint16, first []byte) {
 	i, ok := p.table.TakeSocket()
 	if !ok {
 		p.table.Add(table.RefusedRow("limit"), 1)
@@ -82,15 +88,18 @@ func (p *Puddle) accepted(fd int32, address unix.Sockaddr) {
 	s := &p.table.Sockets[i]
 	*s = table.Socket{
 		FD: fd, State: schema.Handshake, Room: table.NoRoom, Heard: p.now,
-		Since: time.Now().UnixMilli(),
+		Since: time.Now().UnixMilli(), Addr: address, Port: port,
 	}
-	s.Addr, s.Port = peerAddress(address)
-	s.ID = p.newID()
+	s.ID = p.newID(i)
 	id := s.ID
 	p.live++
 	p.table.Add(table.StateGauge+table.Counter(schema.Handshake), 1)
 	p.schedule(i, p.now+seconds(p.settings.HeaderTime))
-	p.read(i)
+	if len(first) > 0 {
+		p.take(i, first)
+	} else {
+		p.read(i)
+	}
 	if s.ID != id {
 		return // answered and gone
 	}

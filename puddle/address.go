@@ -22,13 +22,19 @@ const (
 	targetRoom
 	targetHealth
 	targetReady
+	targetSibling
+	targetSpaces
+	targetHost
 )
 
 const reservedPrefix = "/-/"
 
 var reservedPaths = map[string]targetKind{
-	reservedPrefix + "health": targetHealth,
-	reservedPrefix + "ready":  targetReady,
+	reservedPrefix + "health":  targetHealth,
+	reservedPrefix + "ready":   targetReady,
+	reservedPrefix + "sibling": targetSibling,
+	reservedPrefix + "spaces":  targetSpaces,
+	reservedPrefix + "host":    targetHost,
 }
 
 func isReserved(path []byte) bool { return bytes.HasPrefix(path, []byte(reservedPrefix)) }
@@ -62,29 +68,13 @@ func notFound(message string) *schema.Refusal {
 	return &schema.Refusal{Code: schema.NotFound, Message: message}
 }
 
-// noRoom refuses a room that does not exist to who may not make it by walking in.
-func noRoom(name string) *schema.Refusal {
-	const shown = 24 // a close reason must have room for what to do
-	if len(name) > shown {
-		name = name[:shown] + "…"
-	}
-	return notFound(fmt.Sprintf("no room %q; porthouse up --open or --transient anyone lets who walks in make it", name))
-}
-
-// noLobby refuses the root address, which leads nowhere until there are commands.
-func noLobby(host []byte) *schema.Refusal {
-	return notFound(fmt.Sprintf("name a room, for example ws://%s/chat", host))
-}
-
 // answer is what plain HTTP hears at a target; ready is whether the house is.
 func (t target) answer(req *request, ready bool) answer {
 	get, head := string(req.method) == "GET", string(req.method) == "HEAD"
 	var a answer
 	switch {
-	case t.kind == targetLobby:
-		a = rejection{404, *noLobby(req.host())}.answer()
 	case t.kind == targetNone:
-		a = rejection{404, *notFound("nothing is here")}.answer()
+		a = rejection{status: 404, Refusal: *notFound("nothing is here")}.answer()
 	case !get && !head:
 		a = reject(405, schema.Unknown, "only GET and HEAD are taken here").answer()
 	case t.kind == targetHealth, t.kind == targetReady && ready:
@@ -94,19 +84,26 @@ func (t target) answer(req *request, ready bool) answer {
 	case get && wantsEvents(req):
 		a = reject(406, schema.Unavailable, "no text/event-stream yet: open a WebSocket").answer()
 	default:
-		a = t.howToConnect(req.host())
+		a = t.howToConnect(req)
 	}
 	a.bare = head
 	return a
 }
 
 // howToConnect echoes a Host that the guard has found to be host[:port].
-func (t target) howToConnect(host []byte) answer {
+func (t target) howToConnect(req *request) answer {
+	what := "This is a room"
+	switch t.kind {
+	case targetLobby:
+		what = "This is a lobby"
+	case targetSibling:
+		what = "This is where a sibling commands another socket"
+	}
 	return answer{
 		status:  426,
 		headers: statusHeaders[426],
 		text:    true,
-		body:    fmt.Appendf(nil, "This is a room; open a WebSocket to it:\n\n\twebsocat ws://%s/%s\n", host, t.room),
+		body:    fmt.Appendf(nil, "%s; open a WebSocket to it:\n\n\twebsocat ws://%s%s\n", what, req.host(), req.path),
 	}
 }
 

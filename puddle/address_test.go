@@ -50,7 +50,7 @@ var paths = []struct {
 	{"/-/", target{}},
 	{"/-/Health", target{}},
 	{"/-/health/", target{}},
-	{"/-/sibling", target{}},
+	{"/-/sibling", target{kind: targetSibling}},
 	{"/alice/-", target{}},
 	{"/favicon.ico", target{}},
 	{"/robots.txt", target{}},
@@ -110,8 +110,8 @@ func TestTargetAnswer(t *testing.T) {
 		{"GET /-/ready", "", false, 503, "starting or stopping"},
 		{"HEAD /-/ready", "", false, 503, ""},
 		{"GET /-/nothing", "", true, 404, `"error":"not-found"`},
-		{"GET /", "", true, 404, "ws://porthouse.example/chat"},
-		{"GET /", upgradeLines, true, 404, "ws://porthouse.example/chat"},
+		{"GET /", "", true, 426, "lobby; open a WebSocket to it:\n\n\twebsocat ws://porthouse.example/\n"},
+		{"GET /-/sibling", "", true, 426, "websocat ws://porthouse.example/-/sibling\n"},
 		{"GET /chat", "", true, 426, "websocat ws://porthouse.example/chat\n"},
 		{"GET /alice/notes?a=b", "", true, 426, "websocat ws://porthouse.example/alice/notes\n"},
 		{"HEAD /chat", "", true, 426, ""},
@@ -143,7 +143,7 @@ func TestTargetAnswer(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	for _, name := range []string{"chat", "alice/notes", strings.Repeat("a", 128)} {
 		var back schema.Refusal
-		if err := json.Unmarshal(closeReasonOf(noRoom(name)), &back); err != nil {
+		if err := json.Unmarshal(closeReasonOf(notFound(missing(name))), &back); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(back.Message, "porthouse up --open") {

@@ -40,15 +40,17 @@ func violated(code schema.CloseCode, reason string) input {
 // happen lets the sequence say what follows from an event, and does it.
 func (p *Puddle) happen(i uint32, in input) {
 	s := &p.table.Sockets[i]
-	next, actions := sequence.Step(s.State, in.event)
-	if next != s.State {
+	from := s.State
+	next, actions := sequence.Step(from, in.event)
+	if next != from {
 		p.table.Add(table.StateGauge+table.Counter(s.State), -1)
 		p.table.Add(table.StateGauge+table.Counter(next), 1)
 	}
 	for _, action := range actions {
 		p.act(i, action, in, next)
 	}
-	if next != schema.Free {
+	// What an action has led to stands, where the event itself led nowhere.
+	if next != from && next != schema.Free {
 		s.State = next
 	}
 }
@@ -59,6 +61,12 @@ func (p *Puddle) act(i uint32, action sequence.Action, in input, next schema.Sta
 	switch action {
 	case sequence.Enter:
 		p.enter(i)
+	case sequence.Stand:
+		p.stand(i, next)
+	case sequence.Question:
+		p.putQuestion(i)
+	case sequence.Obey:
+		p.verdict = p.obey(i, &p.heard)
 	case sequence.Publish:
 		p.verdict = p.publish(i, &p.heard)
 	case sequence.Pong:
@@ -98,7 +106,7 @@ func (p *Puddle) answer(i uint32, next schema.State, refused rejection, reason s
 // end, because of the shutdown.
 func (p *Puddle) free(i uint32) {
 	s := &p.table.Sockets[i]
-	if s.State == schema.InRoom || s.State == schema.Entering {
+	if s.State != schema.Closing && s.State != schema.Handshake {
 		p.table.Add(table.Closes+table.Counter(schema.CloseRow(schema.CloseAbnormal)), 1)
 	}
 	p.debug("gone", s, "code", s.Code)
@@ -106,6 +114,7 @@ func (p *Puddle) free(i uint32) {
 	p.unschedule(i)
 	delete(p.scans, i)
 	delete(p.answers, i)
+	p.forgetStanding(i)
 	if s.Flags&table.FlagKnown != 0 {
 		record := p.mustReserve(table.Gone, 0, 0)
 		record.Socket, record.ID, record.In, record.Ctl = i, s.ID, s.In, s.Ctl
@@ -120,7 +129,7 @@ func (p *Puddle) free(i uint32) {
 	p.hands[i] = hand{next: none, prev: none}
 	p.live--
 	if p.stopping && p.live == 0 {
-		p.finish()
+		p.finishAll()
 	}
 }
 
@@ -133,7 +142,7 @@ func (p *Puddle) setEvents(i uint32) {
 
 func (p *Puddle) events(i uint32) (events uint32) {
 	flags := p.table.Sockets[i].Flags
-	if flags&table.FlagPaused == 0 {
+	if flags&(table.FlagPaused|table.FlagBusy) == 0 {
 		events |= unix.EPOLLIN
 	}
 	if flags&table.FlagWaiting != 0 {
@@ -146,7 +155,7 @@ func (p *Puddle) events(i uint32) (events uint32) {
 // there may be more.
 func (p *Puddle) read(i uint32) bool {
 	s := &p.table.Sockets[i]
-	if s.Flags&table.FlagPaused != 0 {
+	if s.Flags&(table.FlagPaused|table.FlagBusy) != 0 {
 		p.happen(i, ended) // it is not watched for input: this is a reset
 		return false
 	}
@@ -199,7 +208,7 @@ func (p *Puddle) take(i uint32, data []byte) {
 	if s.State == schema.Handshake {
 		p.request(i, data)
 	}
-	if s.ID == id && s.State == schema.InRoom {
+	if s.ID == id && speaking(s.State) {
 		p.frames(i, data[s.In-base:])
 	}
 	if s.ID != id {
@@ -225,14 +234,15 @@ func (p *Puddle) frames(i uint32, data []byte) {
 	s := &p.table.Sockets[i]
 	id, base := s.ID, s.In
 	sc := p.scans[i]
-	for s.ID == id && s.State == schema.InRoom && s.Flags&table.FlagPaused == 0 {
+	most := p.messageMost(i)
+	for s.ID == id && speaking(s.State) && s.Flags&(table.FlagPaused|table.FlagBusy) == 0 {
 		b := data[s.In-base:]
 		if sc.looked >= len(b) {
 			break
 		}
 		h, size, fault := parseHeader(b[sc.looked:])
 		if fault == 0 && size > 0 {
-			fault = p.misplaced(&sc, h)
+			fault = p.misplaced(&sc, h, most)
 		}
 		if fault != 0 {
 			p.happen(i, violated(fault, faultReason(fault)))
@@ -256,11 +266,17 @@ func (p *Puddle) frames(i uint32, data []byte) {
 		p.heard = message{op: sc.op, frames: b[:end], size: sc.size}
 		p.happen(i, heard)
 		sc = scan{}
-		if p.verdict == notText {
+		switch p.verdict {
+		case notText:
 			p.happen(i, violated(schema.CloseUTF8, faultReason(schema.CloseUTF8)))
-		} else if p.verdict == notYet {
+		case tooLarge:
+			p.happen(i, violated(schema.CloseTooLarge, faultReason(schema.CloseTooLarge)))
+		case overRate:
+			p.happen(i, violated(schema.CloseRate, "over rate for 10 seconds"))
+		case notYet:
 			p.pause(i)
 		}
+		most = p.messageMost(i)
 	}
 	if s.ID != id {
 		return
@@ -274,13 +290,13 @@ func (p *Puddle) frames(i uint32, data []byte) {
 
 // misplaced judges a frame by what came before it in its message, and by the
 // limits.
-func (p *Puddle) misplaced(sc *scan, h ws.Header) schema.CloseCode {
+func (p *Puddle) misplaced(sc *scan, h ws.Header, most int) schema.CloseCode {
 	switch {
 	case h.OpCode.IsControl():
 		return 0
 	case (h.OpCode == ws.OpContinuation) != (sc.frames > 0):
 		return schema.CloseProtocol
-	case h.Length > int64(p.settings.MessageBytes-sc.size):
+	case h.Length > int64(most-sc.size):
 		return schema.CloseTooLarge
 	case sc.frames >= p.settings.Fragments:
 		return schema.ClosePolicy
@@ -355,7 +371,7 @@ func (p *Puddle) resume() {
 		if s.Flags&table.FlagPaused == 0 {
 			continue // gone since
 		}
-		if s.State == schema.Entering || s.State == schema.InRoom && p.rooms[s.Room].Peers&p.congested != 0 {
+		if p.stuck(i) {
 			p.paused = append(p.paused, i)
 			continue
 		}
@@ -363,9 +379,40 @@ func (p *Puddle) resume() {
 	}
 }
 
-func (p *Puddle) unpause(i uint32) {
+// stuck tells whether a peer that owes too much is in one of the socket's rooms.
+func (p *Puddle) stuck(i uint32) bool {
+	if p.congested == 0 {
+		return false
+	}
+	for _, r := range p.roomsOf(i) {
+		if p.rooms[r].Peers&p.congested != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Puddle) unpause(i uint32) { p.readOn(i, table.FlagPaused) }
+
+// busy stops reading from a socket while what it asked for is found out.
+func (p *Puddle) busy(i uint32) {
+	p.table.Sockets[i].Flags |= table.FlagBusy
+	p.setEvents(i)
+}
+
+func (p *Puddle) unbusy(i uint32) {
+	if p.table.Sockets[i].Flags&table.FlagBusy != 0 {
+		p.readOn(i, table.FlagBusy)
+	}
+}
+
+// readOn takes up what a socket said before it was stopped, and reads again.
+func (p *Puddle) readOn(i uint32, flag uint8) {
 	s := &p.table.Sockets[i]
-	s.Flags &^= table.FlagPaused
+	s.Flags &^= flag
+	if s.Flags&(table.FlagPaused|table.FlagBusy) != 0 {
+		return
+	}
 	id := s.ID
 	if data := p.part0(s); len(data) > 0 {
 		p.take(i, data)
@@ -373,6 +420,15 @@ func (p *Puddle) unpause(i uint32) {
 	if s.ID == id {
 		p.setEvents(i)
 	}
+}
+
+// speaking tells whether what a socket says in a state is messages.
+func speaking(state schema.State) bool {
+	switch state {
+	case schema.Lobby, schema.Entering, schema.Space, schema.InRoom:
+		return true
+	}
+	return false
 }
 
 func validText(b []byte) bool { return utf8.Valid(b) }

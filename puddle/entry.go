@@ -1,255 +1,294 @@
 package puddle
 
 import (
+	"fmt"
+
+	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/puddle/sequence"
 	"github.com/porthouse/porthouse/schema"
 )
 
-// announcement is a room whose first member is here and whose peers have not all
-// heard of it. Who waits for it gets the 101 when they have.
-type announcement struct {
-	position uint64 // of the Hold
-	missing  uint64 // peers that have not acknowledged it
-	since    uint32
-	sockets  []uint32
+// entry is a way into one room, a socket's or a single hit's, step by step:
+//
+//	seek → weigh ⇄ prove → takePlace → await → admit
+//	         ⇅ question, answer
+//
+// Each step may wait for the supervisor or the peers. It ends once: over.
+type entry struct {
+	i       uint32 // or NoSocket
+	surface room.Surface
+	name    string
+	r       uint32 // once it is held
+	create  bool   // where there is no such room, it may be made
+	makes   bool   // it was made by NEW ROOM: its maker goes in unasked
+	counts  bool   // it is to be told how many members there are
+	members int    // then
+
+	address        string // of a single hit
+	password, otp  string
+	given          bool // password or otp are there, and not yet verified
+	proved, failed room.Asks
+	asks           room.Asks // what the socket was asked for
+	asking         bool      // it is asked, and can answer
+	tries          uint8
+	deadline       uint32
+
+	order *order // the command that it came by; nil: an address, a single hit
+	asker func(*room.Facts) room.Asker
+	ended func(refused *rejection) // nil: it is in
+
+	visits    bool // it keeps the room open
+	placing   bool // it has asked for a place
+	granted   bool // it has a place that it has not taken yet
+	anonymous bool // as such it has asked for it
+	over      bool
 }
 
-// retired is a room that nobody is in any more but whose last records the
-// peers have not been told yet.
-type retired struct {
-	room     uint32
-	position uint64
-}
+// triesMost is how often a password may be tried in one entry, and a
+// credential in one lobby.
+const triesMost = 3
 
-// request looks at a connection's first bytes. What it settles is In moved on.
-func (p *Puddle) request(i uint32, data []byte) {
-	s := &p.table.Sockets[i]
-	req, v := p.guard.judge(data)
-	if v == verdictMore {
+// seek finds the room, where it is not held by asking for it.
+func (p *Puddle) seek(e *entry) {
+	if e.i != table.NoSocket {
+		p.entries[e.i] = e
+	}
+	if r, held := p.byName[e.name]; held {
+		p.visit(e, r)
 		return
 	}
-	var reply []byte
-	reason := ""
-	if refused := v.refused(); refused != nil {
-		reply, reason = refused.answer().append(nil), string(refused.Code)
-	} else if s.In = uint64(len(req.head)); p.settings.LocalHosts && !isLocal(req.host()) {
-		reply, reason = refusedHost.answer().append(nil), string(refusedHost.Code)
-	} else if v == verdictPlain {
-		reply, reason = p.plain(&req)
-	} else if reply, reason = p.upgrade(i, &req); reply == nil {
-		return // it has entered, or waits to
+	question := ipc.AskOpen{Room: e.name, Create: e.create}
+	if e.i != table.NoSocket {
+		question.Asker = p.asker(e.i)
 	}
-	if reason != "" {
-		p.table.Add(table.RefusedRow(reason), 1)
-	}
-	p.own(i, reply, schema.Handshake, s.In)
-	p.happen(i, input{event: sequence.Answered})
-	p.schedule(i, p.now+seconds(p.settings.CloseTime))
+	p.ask(ipc.Question{Open: &question}, func(reply *ipc.Reply) { p.onOpen(e, reply) })
 }
 
-func (p *Puddle) plain(req *request) (reply []byte, reason string) {
-	t, refusal := resolve(req.path)
-	if refusal != nil {
-		return rejection{404, *refusal}.answer().append(nil), string(refusal.Code)
+func (p *Puddle) onOpen(e *entry, reply *ipc.Reply) {
+	if reply.Refused != nil || reply.Room == nil {
+		if !e.over {
+			p.refuse(e, p.noRoom(e, reply.Refused))
+		}
+		return
 	}
-	return t.answer(req, p.table.HouseNow() == table.Up && !p.stopping).append(nil), ""
-}
-
-// upgrade answers an opening handshake: nil if the socket is let in.
-func (p *Puddle) upgrade(i uint32, req *request) (reply []byte, reason string) {
-	id := p.table.Sockets[i].ID
-	away := func(refused rejection) ([]byte, string) {
-		return turnAway(nil, req, id, refused), string(refused.Code)
+	_, held := p.byName[e.name]
+	if e.over && !held {
+		p.questions.released = append(p.questions.released, ipc.Released{Room: e.name, Grant: reply.Room.Grant})
+		return
 	}
-	if !admitsOrigin(req.origin(), req.host(), []string{originSelf}) {
-		return refusedOrigin.answer().append(nil), string(refusedOrigin.Code)
-	}
-	t, refusal := resolve(req.path)
+	r, ok := p.hold(reply.Room)
 	switch {
-	case refusal != nil:
-		return away(rejection{404, *refusal})
-	case t.kind == targetLobby:
-		return away(rejection{404, *noLobby(req.host())})
-	case t.kind != targetRoom:
-		return p.plain(req)
-	case p.settings.Transient != schema.TransientAnyone:
-		return away(rejection{404, *noRoom(t.room)})
-	case p.stopping:
-		return away(reject(503, schema.Unavailable, "the house stops: come back later"))
+	case e.over:
+	case !ok:
+		p.questions.released = append(p.questions.released, ipc.Released{Room: e.name, Grant: reply.Room.Grant})
+		p.refuse(e, reject(503, schema.Full, "the house has as many rooms as it can hold"))
+	default:
+		p.visit(e, r)
 	}
-	_, echo, refused := negotiate(req)
-	if refused != nil {
-		return away(*refused)
-	}
-	opened, err := upgrade(nil, req.head, echo, id)
-	if err != nil {
-		return reject(400, schema.Malformed, err.Error()).answer().append(nil), string(schema.Malformed)
-	}
-	r, ok := p.roomFor(t.room)
-	if !ok {
-		return away(reject(503, schema.Full, "the house has as many rooms as it can hold"))
-	}
-	p.answers[i] = opened
-	p.table.Sockets[i].Room = r
-	if wait := p.openings[r]; wait != nil {
-		wait.sockets = append(wait.sockets, i)
-		p.pause(i)
-		p.happen(i, input{event: sequence.Announced})
-		p.schedule(i, p.now+2*seconds(p.settings.PeerTime)+2) // by then it was opened without them
-		return nil, ""
-	}
-	p.happen(i, admitted)
-	return nil, ""
 }
 
-// roomFor finds the room, or opens it and tells the peers.
-func (p *Puddle) roomFor(name string) (uint32, bool) {
-	if r, known := p.byName[name]; known {
-		return r, true
+// noRoom refuses as the supervisor does; who comes by a room's address also
+// hears how rooms are made.
+func (p *Puddle) noRoom(e *entry, refused *schema.Refusal) rejection {
+	if refused == nil {
+		refused = &noAnswer
 	}
-	r, ok := p.table.TakeRoom(name)
-	if !ok {
-		return 0, false
+	if refused.Code == schema.NotFound {
+		refused = notFound(missing(e.name))
 	}
-	for int(r) >= len(p.rooms) {
-		p.rooms = append(p.rooms, nil)
-	}
-	record := p.mustReserve(table.Hold, len(name), 0)
-	p.rooms[r] = room.New(name)
-	p.byName[name] = r
-	p.table.Add(table.RoomsHere, 1)
-	table.PutName(p.table.ExtraBytes(p.table.ReservedAt(record), record), name)
-	record.Room, record.Peers = r, p.linked
-	_, end := p.commit(record)
-	if p.linked != 0 {
-		p.openings[r] = &announcement{position: end, missing: p.linked, since: p.now}
-	}
-	return r, true
+	return rejectWith(refused)
 }
 
-// acknowledged lets in who waited for a peer to hear of a room.
-func (p *Puddle) acknowledged(slot int, position uint64) {
-	for r, wait := range p.openings {
-		if position >= wait.position {
-			wait.missing &^= 1 << slot
+// missing is what who names a room hears if there is none, or none to be seen.
+func missing(name string) string {
+	const shown = 24 // a close reason must have room for what to do
+	if len(name) > shown {
+		name = name[:shown] + "…"
+	}
+	return fmt.Sprintf("no room %q; porthouse up --open, room add or NEW ROOM makes one", name)
+}
+
+func (p *Puddle) visit(e *entry, r uint32) {
+	e.r, e.visits = r, true
+	p.rooms[r].Visitors++
+	p.weigh(e)
+}
+
+// weigh lets the rules judge.
+func (p *Puddle) weigh(e *entry) {
+	facts := &p.rooms[e.r].Facts
+	asker := e.asker(facts)
+	asker.Proved, asker.Failed = e.proved, e.failed
+	if e.makes {
+		asker.Owner = true
+	}
+	v := room.MayEnter(&facts.Rules, &asker, room.Present{})
+	e.asks = v.Asks
+	switch {
+	case v.Granted():
+		p.takePlace(e)
+	case (v.Why == room.Ask || v.Why == room.SecretMissing) && e.given:
+		p.prove(e)
+	case v.Why == room.Ask:
+		p.question(e)
+	case v.Why == room.WrongSecret && e.asking:
+		p.wrong(e)
+	case v.Why == room.Hidden:
+		p.refuse(e, rejectWith(notFound(missing(e.name))))
+	default:
+		p.refuse(e, rejectVerdict(v))
+	}
+}
+
+// prove has password and code verified.
+func (p *Puddle) prove(e *entry) {
+	e.given = false
+	facts := &p.rooms[e.r].Facts
+	asker := e.asker(facts)
+	question := ipc.AskProve{Room: e.name, Password: e.password, OTP: e.otp, Client: asker.Client, Address: e.address}
+	if e.i != table.NoSocket {
+		question.Address = p.address(e.i)
+	}
+	p.ask(ipc.Question{Prove: &question}, func(reply *ipc.Reply) {
+		switch {
+		case e.over:
+		case reply.Refused != nil:
+			refused := rejectWith(reply.Refused)
+			refused.after = reply.After
+			p.refuse(e, refused)
+		case reply.Proof != nil:
+			e.proved |= room.Asks(reply.Proof.Proved)
+			e.failed = room.Asks(reply.Proof.Failed)
+			p.weigh(e)
 		}
-		if wait.missing == 0 {
-			p.opened(r, wait)
-		}
+	})
+}
+
+// question asks the socket for what the room asks.
+func (p *Puddle) question(e *entry) {
+	e.asking = true
+	if e.deadline == 0 {
+		e.deadline = p.now + seconds(p.settings.EntryTime)
+	}
+	p.stands(e.i).entry = e
+	p.happen(e.i, input{event: sequence.Questioned})
+	p.schedule(e.i, e.deadline)
+	if e.order == nil {
+		p.unbusy(e.i) // its 101 is sent
 	}
 }
 
-func (p *Puddle) opened(r uint32, wait *announcement) {
-	delete(p.openings, r)
-	for _, i := range wait.sockets {
-		if s := &p.table.Sockets[i]; s.State == schema.Entering && s.Room == r {
-			p.happen(i, admitted)
-			p.unpause(i)
-		}
-	}
-	p.closeIfEmpty(r)
-}
+var wrongSecret = rejectVerdict(room.Verdict{Why: room.WrongSecret})
 
-// enter seats the socket in its room and sends the 101, in this order: when a
-// client sees that it is in, it hears what is said.
-func (p *Puddle) enter(i uint32) {
-	s, h := &p.table.Sockets[i], &p.hands[i]
-	r := p.rooms[s.Room]
-	response := p.answers[i]
-	delete(p.answers, i)
-	p.recordJoin(i, r.Name, response)
-	s.Flags |= table.FlagKnown
-	h.seat = r.Add(i)
-	if h.place = r.Count(); h.place != r.Place(h.seat) {
-		s.Flags |= table.FlagExplicit
-	}
-	p.schedule(i, p.now+seconds(p.settings.PingEvery))
-	p.debug("in", s, "room", r.Name)
-	if n, _ := send(s.FD, response); n != len(response) { // a fresh socket takes it
-		p.spill(i, uint64(max(n, 0)), response[max(n, 0):])
-		p.owe(i)
-	}
-}
-
-func (p *Puddle) recordJoin(i uint32, name string, response []byte) {
-	s := &p.table.Sockets[i]
-	record := p.mustReserve(table.Join, table.JoinExtra(name), len(response))
-	at := p.table.ReservedAt(record)
-	extra := p.table.ExtraBytes(at, record)
-	s.PutJoin(extra)
-	table.PutName(extra, name)
-	copy(p.table.Bytes(at, record), response)
-	record.Socket, record.ID, record.Room, record.State = i, s.ID, s.Room, schema.InRoom
-	record.In, record.Ctl = s.In, s.In
-	record.Count = p.table.Rooms[s.Room].Count[0]
-	record.Base = uint64(len(response)) - record.Count
-	p.commit(record)
-}
-
-// leave takes a socket out of its room, with what it is owed, or out of those
-// who wait for one.
-func (p *Puddle) leave(i uint32) {
-	s := &p.table.Sockets[i]
-	r := s.Room
-	if r == table.NoRoom {
+// wrong lets the socket try again, or not.
+func (p *Puddle) wrong(e *entry) {
+	e.tries++
+	e.failed = 0
+	e.deadline = max(e.deadline, p.now+1)
+	if e.tries < triesMost {
+		p.stands(e.i).entry = e
+		e.ended(&wrongSecret)
 		return
 	}
-	if s.State == schema.InRoom {
-		p.unseat(i)
-	} else {
-		delete(p.answers, i)
-		s.Flags &^= table.FlagPaused
-		s.Room = table.NoRoom
-	}
-	p.closeIfEmpty(r)
+	p.refuse(e, reject(401, schema.Unauthorized, "wrong password or code, three times"))
 }
 
-func (p *Puddle) unseat(i uint32) {
-	s, r := &p.table.Sockets[i], p.rooms[p.table.Sockets[i].Room]
-	p.setAside(i)
-	record := p.mustReserve(table.Leave, len(r.Name), 0)
-	table.PutName(p.table.ExtraBytes(p.table.ReservedAt(record), record), r.Name)
-	record.Socket, record.ID, record.Room, record.State = i, s.ID, s.Room, s.State
-	record.In, record.Ctl, record.Base = s.In, s.Ctl, p.table.StreamLength(s)
-	p.commit(record)
-	moves, n := r.Remove(p.hands[i].seat)
-	for _, move := range moves[:n] {
-		p.hands[move.Member].seat = move.Seat
-	}
-	s.Room = table.NoRoom
-	s.Flags |= table.FlagExplicit
-}
-
-// closeIfEmpty closes a room that has lost its last member here.
-func (p *Puddle) closeIfEmpty(r uint32) {
-	gone := p.rooms[r]
-	if gone == nil || gone.Members() > 0 || p.openings[r] != nil {
+// takePlace asks for a place where there is a limit, and how many are in where
+// that is to be told.
+func (p *Puddle) takePlace(e *entry) {
+	facts := p.rooms[e.r]
+	limited := facts.Rules.Members != schema.NoLimit || facts.Rules.Anonymous != schema.NoLimit
+	if e.i == table.NoSocket || p.isIn(e.i, e.name) || !limited && !e.counts {
+		p.await(e)
 		return
 	}
-	if p.byName[gone.Name] != r {
-		return // already
-	}
-	record := p.mustReserve(table.Release, len(gone.Name), 0)
-	delete(p.byName, gone.Name)
-	table.PutName(p.table.ExtraBytes(p.table.ReservedAt(record), record), gone.Name)
-	record.Room, record.Peers = r, p.linked
-	_, end := p.commit(record)
-	p.table.Add(table.RoomsHere, -1)
-	p.retiring = append(p.retiring, retired{r, end})
+	e.placing, e.anonymous = true, p.anonymous(e.i)
+	p.ask(ipc.Question{Place: &ipc.AskPlace{
+		Room: e.name, Index: e.r, Ref: p.table.Rooms[e.r].Ref, Anonymous: e.anonymous,
+	}}, func(reply *ipc.Reply) { p.onPlace(e, reply) })
 }
 
-// retire frees the rooms whose last records every peer has been told.
-func (p *Puddle) retire() {
-	kept := p.retiring[:0]
-	for _, gone := range p.retiring {
-		if p.toldAll(gone.position) && !p.rooms[gone.room].Queued {
-			p.rooms[gone.room] = nil
-			p.table.FreeRoom(gone.room)
-			continue
-		}
-		kept = append(kept, gone)
+func (p *Puddle) onPlace(e *entry, reply *ipc.Reply) {
+	e.placing = false
+	if reply.Refused == nil {
+		e.granted, e.members = true, reply.Number
 	}
-	p.retiring = kept
+	switch {
+	case e.over:
+		p.letGo(e)
+	case reply.Refused != nil && reply.Refused.Code == schema.Full:
+		p.refuse(e, rejectVerdict(room.Verdict{Why: room.RoomFull}))
+	case reply.Refused != nil:
+		p.refuse(e, rejectWith(reply.Refused))
+	default:
+		p.await(e)
+	}
+}
+
+// await waits for the peers to know that the room is held here.
+func (p *Puddle) await(e *entry) {
+	if wait := p.openings[e.r]; wait != nil {
+		wait.entries = append(wait.entries, e)
+		return
+	}
+	p.admit(e)
+}
+
+// admit ends an entry well.
+func (p *Puddle) admit(e *entry) {
+	e.over = true
+	if e.i != table.NoSocket {
+		p.endEntry(e)
+		p.entering = e
+		p.happen(e.i, admitted)
+		p.entering = nil
+	}
+	e.ended(nil)
+	p.letGo(e)
+}
+
+// refuse ends an entry.
+func (p *Puddle) refuse(e *entry, refused rejection) {
+	p.giveUp(e)
+	e.ended(&refused)
+}
+
+// giveUp ends an entry that nobody waits for any more.
+func (p *Puddle) giveUp(e *entry) {
+	if e.over {
+		return
+	}
+	e.over = true
+	if e.i != table.NoSocket {
+		p.endEntry(e)
+	}
+	p.letGo(e)
+}
+
+func (p *Puddle) endEntry(e *entry) {
+	if p.entries[e.i] == e {
+		delete(p.entries, e.i)
+	}
+	if st := p.standing(e.i); st != nil && st.entry == e {
+		st.entry = nil
+	}
+}
+
+// letGo gives back what an entry has that is over: the place that it did not
+// take, its hold on the room.
+func (p *Puddle) letGo(e *entry) {
+	if e.placing {
+		return // until the place is granted or refused
+	}
+	if e.granted {
+		e.granted = false
+		p.placed(e.r, e.anonymous)
+	}
+	if e.visits {
+		e.visits = false
+		p.rooms[e.r].Visitors--
+		p.closeIfEmpty(e.r)
+	}
 }

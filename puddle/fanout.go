@@ -7,6 +7,7 @@ import (
 
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/puddle/room"
+	"github.com/porthouse/porthouse/schema/format"
 )
 
 // batchBytes is the most that one member is sent of a room at once.
@@ -16,15 +17,17 @@ const batchBytes = 256 << 10
 type taking uint8
 
 const (
-	taken   taking = iota // committed: it has happened
-	notYet                // nothing has changed: try again later
-	notText               // it says that it is text and is not UTF-8
+	taken    taking = iota // committed, or refused: it is settled
+	notYet                 // nothing has changed: try again later
+	notText                // it says that it is text and is not UTF-8
+	tooLarge               // settled, and a raw socket closes by it
+	overRate               // likewise
 )
 
-// publish commits a socket's message.
-func (p *Puddle) publish(i uint32, m *message) taking {
+// pass gives a raw message to raw members, where no rule has to do with it:
+// from the read buffer into the log, and from there to the kernel.
+func (p *Puddle) pass(i uint32, r *room.Room, m *message) taking {
 	s := &p.table.Sockets[i]
-	r := p.rooms[s.Room]
 	if r.Peers&p.congested != 0 {
 		return notYet
 	}
@@ -36,27 +39,37 @@ func (p *Puddle) publish(i uint32, m *message) taking {
 	frame := p.table.Bytes(p.table.ReservedAt(record), record)
 	payload := putHeader(frame, m.op, m.size)
 	m.copyTo(payload)
-	if m.op == ws.OpText && !validText(payload) {
-		return notText
+	kind := format.Bytes
+	if m.op == ws.OpText {
+		if kind = format.Text; !validText(payload) {
+			return notText
+		}
 	}
 	p.makeExplicit(i) // it does not hear its own
-	record.Op, record.Room, record.Peers = uint8(m.op), s.Room, r.Peers
+	record.Op, record.Room, record.Peers = opOf(uint8(m.op), kind, false), s.Room, r.Peers
 	record.Socket, record.ID = i, s.ID
 	record.In, record.Ctl = s.In+uint64(len(m.frames)), s.Ctl
 	record.Base = s.Base - uint64(size)
+	record.Sizes[table.LaneRaw] = uint32(size)
 	p.addToRoom(r, record, i)
 	p.table.Add(table.Received, 1)
 	return taken
 }
 
-// addToRoom commits a message and puts it into its room's stream.
-func (p *Puddle) addToRoom(r *room.Room, record *table.Record, sender uint32) {
-	record.Count = p.table.Rooms[record.Room].Count[0] + uint64(record.Frame)
-	at, _ := p.commit(record)
-	if r.Members() > 0 {
-		r.Append(at, record.Frame, sender)
+// addToRoom commits a message and puts it into the streams of its room's lanes.
+func (p *Puddle) addToRoom(r *room.Room, record *table.Record, sender uint32) (at, end uint64) {
+	record.Count = p.table.Rooms[record.Room].Count
+	for lane := range record.Count {
+		record.Count[lane] += uint64(record.Sizes[lane])
+	}
+	at, end = p.commit(record)
+	for lane := range uint8(room.Lanes) {
+		if record.Sizes[lane] > 0 && r.Speaks(lane) {
+			r.Lane(lane).Append(at, record.Sizes[lane], sender)
+		}
 	}
 	p.queue(record.Room)
+	return at, end
 }
 
 // queue has a room fanned out at the end of the tick, small rooms first.
@@ -96,18 +109,9 @@ func (p *Puddle) serveRoom(n uint32, budget int) (done bool) {
 	r := p.rooms[n]
 	p.fanning = true
 	defer func() { p.fanning = false }()
-	for r.Pending() && budget > 0 {
-		r.Trim(p.table.Tail())
-		r.Begin(batchBytes)
-		batch := r.Batch()
-		frames := p.framesOf(batch)
-		for budget > 0 {
-			member, ok := r.Next()
-			if !ok {
-				break
-			}
-			budget--
-			p.deliver(r, member, frames, len(batch))
+	for number := range uint8(room.Lanes) {
+		if lane := r.Lane(number); lane != nil {
+			budget = p.serveLane(lane, number, budget)
 		}
 	}
 	if r.Pending() {
@@ -120,20 +124,39 @@ func (p *Puddle) serveRoom(n uint32, budget int) (done bool) {
 	return true
 }
 
+// serveLane returns how much of the budget is left.
+func (p *Puddle) serveLane(lane *room.Lane, number uint8, budget int) int {
+	for lane.Pending() && budget > 0 {
+		lane.Trim(p.table.Tail())
+		lane.Begin(batchBytes)
+		batch := lane.Batch()
+		frames := p.framesOf(batch, number)
+		for budget > 0 {
+			member, ok := lane.Next()
+			if !ok {
+				break
+			}
+			budget--
+			p.deliver(lane, member, frames, len(batch))
+		}
+	}
+	return budget
+}
+
 // framesOf are the frames of a batch in one piece.
-func (p *Puddle) framesOf(batch []room.Entry) []byte {
+func (p *Puddle) framesOf(batch []room.Entry, lane uint8) []byte {
 	if len(batch) == 1 {
-		return p.table.Bytes(batch[0].At, p.table.At(batch[0].At))
+		return p.table.LaneBytes(batch[0].At, p.table.At(batch[0].At), lane)
 	}
 	p.scratch = p.scratch[:0]
 	for _, e := range batch {
-		p.scratch = append(p.scratch, p.table.Bytes(e.At, p.table.At(e.At))...)
+		p.scratch = append(p.scratch, p.table.LaneBytes(e.At, p.table.At(e.At), lane)...)
 	}
 	return p.scratch
 }
 
 // deliver sends a batch to a member in step; the others catch up.
-func (p *Puddle) deliver(r *room.Room, i uint32, frames []byte, messages int) {
+func (p *Puddle) deliver(lane *room.Lane, i uint32, frames []byte, messages int) {
 	s := &p.table.Sockets[i]
 	switch {
 	case s.Flags&table.FlagWaiting != 0:
@@ -148,7 +171,7 @@ func (p *Puddle) deliver(r *room.Room, i uint32, frames []byte, messages int) {
 		p.table.Add(table.Deliveries, messages)
 		return
 	}
-	p.hands[i].place = r.Begun() + uint64(max(n, 0))
+	p.hands[i].place = lane.Begun() + uint64(max(n, 0))
 	s.Flags |= table.FlagExplicit
 	if n < 0 && errno != unix.EAGAIN {
 		p.failing = append(p.failing, i)

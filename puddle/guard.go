@@ -85,7 +85,7 @@ var refusals = [...]rejection{
 
 	refuseLength:          reject(400, schema.Malformed, "Content-Length must be one decimal number (RFC 9110 section 8.6)"),
 	refuseLengthAndCoding: reject(400, schema.Malformed, "Content-Length and Transfer-Encoding exclude each other (RFC 9112 section 6.1)"),
-	refuseCoding:          reject(501, schema.Unavailable, "no Transfer-Encoding is taken: send the body with a Content-Length"),
+	refuseCoding:          reject(501, schema.Unavailable, "no Transfer-Encoding but chunked is taken, and none with GET or HEAD"),
 	refuseBody:            reject(400, schema.Malformed, "GET and HEAD take no body"),
 
 	refuseProtocolList:      reject(400, schema.Malformed, "Sec-WebSocket-Protocol must be tokens with commas between them (RFC 6455 section 4.1)"),
@@ -122,6 +122,9 @@ const (
 	fieldKey
 	fieldVersion
 	fieldProtocol
+	fieldAuthorization
+	fieldWant
+	fieldForwardedFor
 	fieldsKnown // how many
 )
 
@@ -139,6 +142,10 @@ var fieldRules = [fieldsKnown]struct {
 	fieldKey:        {"sec-websocket-key", true},
 	fieldVersion:    {"sec-websocket-version", true},
 	fieldProtocol:   {"sec-websocket-protocol", false},
+
+	fieldAuthorization: {"authorization", true},
+	fieldWant:          {"porthouse-want", false},
+	fieldForwardedFor:  {"x-forwarded-for", false},
 }
 
 // request is a request's head, as slices of the bytes that were judged: it is
@@ -419,7 +426,7 @@ func (r *request) weigh() verdict {
 		return r.weighUpgrade()
 	case r.has(fieldKey), r.has(fieldVersion):
 		return refuseNoUpgrade
-	case r.has(fieldCoding):
+	case r.has(fieldCoding) && (get || string(r.method) == "HEAD" || r.repeated&(1<<fieldCoding) != 0 || !isName(r.value(fieldCoding), "chunked")):
 		return refuseCoding
 	case r.length > 0 && (get || string(r.method) == "HEAD"):
 		return refuseBody

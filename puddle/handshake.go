@@ -9,36 +9,56 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/format"
 )
 
 // rejection is a refusal with the HTTP status that it is answered with.
 type rejection struct {
 	status int
 	schema.Refusal
+	close schema.CloseCode // what a socket hears instead; 0: the status says it
+	after int              // seconds until the next try; 0: not said
 }
 
 func reject(status int, code schema.ErrorCode, message string) rejection {
-	return rejection{status, schema.Refusal{Code: code, Message: message}}
+	return rejection{status: status, Refusal: schema.Refusal{Code: code, Message: message}}
 }
 
-// subprotocol is what a socket speaks (wire.md, "Subprotocols").
-type subprotocol uint8
+// statuses are those of the error codes (wire.md, "Refusals").
+var statuses = map[schema.ErrorCode]int{
+	schema.Malformed: 400, schema.Unknown: 400, schema.Unauthorized: 401, schema.Denied: 403,
+	schema.NotFound: 404, schema.Exists: 409, schema.TooLarge: 413, schema.Format: 422,
+	schema.Rate: 429, schema.Full: 503, schema.Unavailable: 503,
+}
 
-const (
-	speaksRaw subprotocol = iota
-	speaksJSON
-	speaksMsgpack
-)
+// rejectWith is a refusal that was said elsewhere; nil: nobody answered.
+func rejectWith(refusal *schema.Refusal) rejection {
+	if refusal == nil {
+		refusal = &noAnswer
+	}
+	return rejection{status: statuses[refusal.Code], Refusal: *refusal}
+}
 
-// A subprotocol joins by being spoken.
-var subprotocols = [...]struct {
-	name   string
-	spoken bool
-}{
-	speaksRaw:     {"porthouse.v1.raw", true},
-	speaksJSON:    {"porthouse.v1.json", false},
-	speaksMsgpack: {"porthouse.v1.msgpack", false},
+// rejectVerdict is what a room's rules refuse.
+func rejectVerdict(v room.Verdict) rejection {
+	return rejection{status: v.Status(), Refusal: *v.Refusal(), close: v.Close()}
+}
+
+func (r *rejection) closeCode() schema.CloseCode {
+	if r.close != 0 {
+		return r.close
+	}
+	return closeCodeOf(r.status)
+}
+
+// subprotocols are what sockets speak (wire.md, "Subprotocols").
+var subprotocols = [...]string{
+	format.Raw:     "porthouse.v1.raw",
+	format.JSON:    "porthouse.v1.json",
+	format.Msgpack: "porthouse.v1.msgpack",
 }
 
 // Prefixes of offers that are secrets: never echoed, never logged.
@@ -49,25 +69,25 @@ const (
 )
 
 var refusedOffers = reject(400, schema.Unavailable,
-	"no subprotocol that was offered is spoken here yet: offer porthouse.v1.raw, or none")
+	"no subprotocol that was offered is spoken here: offer porthouse.v1.raw, .json or .msgpack, or none")
 
 // negotiate chooses among the subprotocols that a client offers, in its order
 // (RFC 6455 section 4.2.2). echo is what its 101 names: "" where it offered
 // nothing that the house knows, and then it speaks raw. Browsers fail a
 // handshake whose offers are all passed over, so they offer
 // porthouse.v1.raw beside a token.
-func negotiate(req *request) (speaks subprotocol, echo string, refused *rejection) {
+func negotiate(req *request) (speaks format.Protocol, echo string, refused *rejection) {
 	for offers := req.list(fieldProtocol); offers.next(); {
 		for speaks, known := range subprotocols {
-			if known.spoken && known.name == string(offers.element) {
-				return subprotocol(speaks), known.name, nil
+			if known == string(offers.element) {
+				return format.Protocol(speaks), known, nil
 			}
 		}
 		if isOurs(offers.element) && !isSecret(offers.element) {
 			refused = &refusedOffers // unless a later one is spoken
 		}
 	}
-	return speaksRaw, "", refused
+	return format.Raw, "", refused
 }
 
 func isOurs(offer []byte) bool { return bytes.HasPrefix(offer, []byte(ourPrefix)) }
@@ -140,7 +160,7 @@ func turnAway(dst []byte, req *request, id schema.SequenceID, refused rejection)
 		return refused.answer().append(dst)
 	}
 	reason := closeReasonOf(&refused.Refusal)
-	body := ws.NewCloseFrameBody(ws.StatusCode(closeCodeOf(refused.status)), string(reason))
+	body := ws.NewCloseFrameBody(ws.StatusCode(refused.closeCode()), string(reason))
 	return append(opened, ws.MustCompileFrame(ws.NewCloseFrame(body))...)
 }
 
@@ -223,7 +243,11 @@ var statusHeaders = map[int][]string{
 }
 
 func (r rejection) answer() answer {
-	return answer{status: r.status, headers: statusHeaders[r.status], body: r.JSON()}
+	headers := statusHeaders[r.status]
+	if r.after > 0 {
+		headers = []string{"Retry-After: " + strconv.Itoa(r.after)}
+	}
+	return answer{status: r.status, headers: headers, body: r.JSON()}
 }
 
 // append appends the answer as it goes on the wire.

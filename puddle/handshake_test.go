@@ -14,7 +14,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/format"
 )
 
 const testID schema.SequenceID = 42
@@ -116,19 +118,19 @@ func TestNegotiate(t *testing.T) {
 	}{
 		{"", "", false},
 		{"porthouse.v1.raw", "porthouse.v1.raw", false},
-		{"porthouse.v1.json", "", true},
-		{"porthouse.v1.msgpack", "", true},
-		{"porthouse.v1.json, porthouse.v1.msgpack", "", true},
-		{"porthouse.v1.json, porthouse.token.pht_abc", "", true},
+		{"porthouse.v1.json", "porthouse.v1.json", false},
+		{"porthouse.v1.msgpack", "porthouse.v1.msgpack", false},
+		{"porthouse.v1.json, porthouse.v1.msgpack", "porthouse.v1.json", false},
+		{"porthouse.token.pht_abc, porthouse.v1.json", "porthouse.v1.json", false},
 		{"porthouse.v2.raw", "", true},
-		{"porthouse.v1.json, mqtt", "", true},
-		{"porthouse.v1.json, porthouse.v1.raw", "porthouse.v1.raw", false},
+		{"porthouse.v2.json, mqtt", "", true},
+		{"porthouse.v2.json, porthouse.v1.raw", "porthouse.v1.raw", false},
 		{"porthouse.v1.raw,porthouse.v1.json", "porthouse.v1.raw", false},
 		{"porthouse.token.pht_abc", "", false},
 		{"porthouse.sibling.0123456789012345678901", "", false},
 		{"porthouse.token.a.b.c, porthouse.v1.raw", "porthouse.v1.raw", false},
 		{"porthouse.token.a\nporthouse.sibling.b\nporthouse.v1.raw", "porthouse.v1.raw", false},
-		{"porthouse.v1.json\nporthouse.v1.raw", "porthouse.v1.raw", false},
+		{"mqtt\nporthouse.v1.raw", "porthouse.v1.raw", false},
 		{"chat, superchat", "", false},
 		{"PORTHOUSE.V1.RAW", "", false},
 		{",,", "", false},
@@ -139,7 +141,7 @@ func TestNegotiate(t *testing.T) {
 		}
 		req := judged(t, raw+"\r\n")
 		speaks, echo, refused := negotiate(req)
-		if speaks != speaksRaw || echo != test.echo || (refused != nil) != test.refused {
+		if echo != "" && subprotocols[speaks] != echo || echo == "" && speaks != format.Raw || echo != test.echo || (refused != nil) != test.refused {
 			t.Errorf("%q: %d, %q, %v", test.offers, speaks, echo, refused)
 		}
 		if refused != nil {
@@ -179,7 +181,7 @@ func TestTurnAway(t *testing.T) {
 		{withOrigin + "Sec-WebSocket-Protocol: porthouse.token.a, porthouse.sibling.b\r\n\r\n", 401, 4401, ""},
 		{strings.Replace(withOrigin, "/chat", "/-/nothing", 1) + "\r\n", 404, 0, ""},
 	} {
-		refused := reject(test.status, schema.NotFound, noRoom("chat").Message)
+		refused := reject(test.status, schema.NotFound, missing("chat"))
 		raw := turnAway(nil, judged(t, test.raw), testID, refused)
 		answer, rest := parsed(t, raw, "GET")
 		if test.code == 0 {
@@ -285,7 +287,7 @@ func BenchmarkUpgrade(b *testing.B) {
 
 // Everything that a handshake costs here.
 func BenchmarkHandshake(b *testing.B) {
-	head, self := []byte(browserHead), []string{originSelf}
+	head, self := []byte(browserHead), []string{schema.OriginSelf}
 	scratch := make([]byte, 0, 512)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -293,7 +295,7 @@ func BenchmarkHandshake(b *testing.B) {
 		_, echo, refused := negotiate(&req)
 		to, none := resolve(req.path)
 		_, err := upgrade(scratch, req.head, echo, testID)
-		if v != verdictUpgrade || refused != nil || none != nil || to.kind != targetRoom || err != nil || !admitsOrigin(req.origin(), req.host(), self) {
+		if v != verdictUpgrade || refused != nil || none != nil || to.kind != targetRoom || err != nil || !room.AdmitsOrigin(req.origin(), req.host(), self) {
 			b.Fatal(v, refused, err)
 		}
 	}
@@ -304,6 +306,6 @@ func BenchmarkTurnAway(b *testing.B) {
 	scratch := make([]byte, 0, 512)
 	b.ReportAllocs()
 	for b.Loop() {
-		turnAway(scratch, req, testID, rejection{404, *noRoom("chat")})
+		turnAway(scratch, req, testID, rejection{status: 404, Refusal: *notFound(missing("chat"))})
 	}
 }

@@ -20,17 +20,18 @@ type house struct {
 	tables  []*table.Table
 	address []string // each puddle has a port of its own, so that tests choose
 	done    []chan error
+	words   []chan ipc.FromPuddle
+	desk    *frontDesk
 }
 
 func newHouse(t testing.TB, puddles int, change func(*schema.Settings)) *house {
 	t.Helper()
 	settings := schema.DefaultSettings()
-	settings.Transient = schema.TransientAnyone
 	settings.Sockets, settings.SlabBytes = 4096, 64<<20
 	if change != nil {
 		change(&settings)
 	}
-	h := &house{t: t}
+	h := &house{t: t, desk: newFrontDesk()}
 	for slot := range puddles {
 		h.start(slot, settings)
 	}
@@ -73,6 +74,23 @@ func (h *house) start(slot int, settings schema.Settings) {
 	go func() { done <- Run(other) }()
 	Check(h.t, link.Send(ipc.ToPuddle{Start: &ipc.Start{Slot: slot, Settings: settings, LogLevel: 4}}, made.Descriptor(), poke, int(file.Fd())))
 	h.links, h.tables, h.done = append(h.links, link), append(h.tables, made), append(h.done, done)
+	words := make(chan ipc.FromPuddle, 1024)
+	h.words = append(h.words, words)
+	go func() {
+		defer close(words)
+		for {
+			var word ipc.FromPuddle
+			if _, err := link.Receive(&word); err != nil {
+				return
+			}
+			for _, reply := range h.desk.answer(slot, word) {
+				link.Send(ipc.ToPuddle{Reply: &reply})
+			}
+			if word.Questions == nil && word.Released == nil {
+				words <- word
+			}
+		}
+	}()
 	h.address = append(h.address, listener.Addr().String())
 	file.Close()
 	listener.Close()
@@ -82,12 +100,16 @@ func (h *house) start(slot int, settings schema.Settings) {
 func (h *house) await(slot int, is func(ipc.FromPuddle) bool) {
 	h.t.Helper()
 	for {
-		var word ipc.FromPuddle
-		if _, err := h.links[slot].Receive(&word); err != nil {
-			h.t.Fatalf("puddle %d: %v", slot, err)
-		}
-		if is(word) {
-			return
+		select {
+		case word, ok := <-h.words[slot]:
+			if !ok {
+				h.t.Fatalf("puddle %d: its link ended", slot)
+			}
+			if is(word) {
+				return
+			}
+		case <-time.After(30 * time.Second):
+			h.t.Fatalf("puddle %d: nothing said for 30 s", slot)
 		}
 	}
 }

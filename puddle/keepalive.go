@@ -64,6 +64,8 @@ func (p *Puddle) onSecond(clock int) {
 		p.turnWheel()
 	}
 	p.watchPeers()
+	p.expire()
+	p.forgetQuestions()
 	p.serve()
 	p.openDoors()
 	p.measureOutboxes()
@@ -89,24 +91,62 @@ func (p *Puddle) turnWheel() {
 // onDue asks what is due of a socket, and when to look again.
 func (p *Puddle) onDue(i uint32) {
 	s := &p.table.Sockets[i]
-	if s.State != schema.InRoom {
-		p.happen(i, overdue) // of the head, the entry, the closing
+	if !speaking(s.State) {
+		p.happen(i, overdue) // of the head, the closing
 		return
 	}
 	silentAt, pingAt := s.Heard+seconds(p.settings.SilentAfter), s.Heard+seconds(p.settings.PingEvery)
+	patience := p.patience(i)
 	switch {
+	case p.now >= patience:
+		p.impatient(i)
+		return
 	case p.now >= silentAt:
 		p.happen(i, overdue)
 		return
 	case p.now >= pingAt && s.Flags&table.FlagPinged == 0:
 		s.Flags |= table.FlagPinged
 		p.happen(i, quiet)
-		p.schedule(i, silentAt)
+		pingAt = silentAt
 	case s.Flags&table.FlagPinged != 0:
-		p.schedule(i, silentAt)
-	default:
-		p.schedule(i, pingAt)
+		pingAt = silentAt
 	}
+	p.schedule(i, min(pingAt, patience))
+}
+
+// never is later than any second.
+const never = ^uint32(0)
+
+// patience is until when a socket must have said something: in a lobby a
+// command, to a room that asks the answer.
+func (p *Puddle) patience(i uint32) uint32 {
+	st := p.standing(i)
+	switch {
+	case st == nil:
+		return never
+	case st.entry != nil && st.entry.asking:
+		return st.entry.deadline
+	case p.table.Sockets[i].State == schema.Lobby && st.main == table.NoSocket:
+		return st.spoke + seconds(p.settings.LobbyTime)
+	}
+	return never
+}
+
+// impatient ends what a socket should have gone on with.
+func (p *Puddle) impatient(i uint32) {
+	st := p.standing(i)
+	if e := st.entry; e != nil && p.table.Sockets[i].State == schema.InRoom {
+		late := reject(408, schema.Unauthorized, "the answer to what the room asked came too late")
+		p.giveUp(e)
+		p.tell(i, failure(schema.Enter.String(), &late.Refusal).text("room", e.name))
+		p.schedule(i, p.now+1)
+		return
+	}
+	reason := "nothing was said in the lobby"
+	if st.entry != nil {
+		reason = "entry took too long"
+	}
+	p.happen(i, violated(schema.CloseEntryTime, reason))
 }
 
 func coarseNow() uint32 {

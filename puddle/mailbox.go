@@ -14,6 +14,7 @@ type mailbox struct {
 	fd    int
 	mu    sync.Mutex
 	words []letter
+	hits  []hit
 }
 
 type letter struct {
@@ -36,14 +37,25 @@ func (m *mailbox) put(word ipc.ToPuddle, descriptors []int) {
 	unix.Write(m.fd, one)
 }
 
-func (m *mailbox) open(each func(ipc.ToPuddle, []int)) {
+// putHit takes a request of the desk to the loop.
+func (m *mailbox) putHit(h hit) {
+	m.mu.Lock()
+	m.hits = append(m.hits, h)
+	m.mu.Unlock()
+	unix.Write(m.fd, one)
+}
+
+func (m *mailbox) open(word func(ipc.ToPuddle, []int), each func(*hit)) {
 	var b [8]byte
 	unix.Read(m.fd, b[:])
 	m.mu.Lock()
-	words := m.words
-	m.words = nil
+	words, hits := m.words, m.hits
+	m.words, m.hits = nil, nil
 	m.mu.Unlock()
 	for _, l := range words {
-		each(l.word, l.descriptors)
+		word(l.word, l.descriptors)
+	}
+	for n := range hits {
+		each(&hits[n])
 	}
 }

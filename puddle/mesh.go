@@ -29,8 +29,9 @@ type peer struct {
 	asideEnd uint64 // our log: end of the last of those
 	progress uint32 // when it last acknowledged something, or began to owe
 
-	heard uint64 // its log: taken over up to here
-	acked uint64 // its log: acknowledged to it
+	heard  uint64    // its log: taken over up to here
+	counts []countOf // of its messages, not yet told
+	acked  uint64    // its log: acknowledged to it
 }
 
 // mark is a position that a batch ended at, and the bytes of records in it.
@@ -107,18 +108,19 @@ func (p *Puddle) part(slot int) {
 		}
 	}
 	p.acknowledged(slot, ^uint64(0))
+	p.countWithout(slot)
 	p.serve()
 }
 
 // holdAll tells a fresh peer of every room here.
 func (p *Puddle) holdAll(to *peer) {
 	for _, r := range p.byName {
-		p.tell(r, 1<<to.slot)
+		p.tellHold(r, 1<<to.slot)
 	}
 }
 
-// tell says again that the room has members here.
-func (p *Puddle) tell(r uint32, peers uint64) {
+// tellHold says again that the room has members here.
+func (p *Puddle) tellHold(r uint32, peers uint64) {
 	name := p.rooms[r].Name
 	record := p.mustReserve(table.Tell, len(name), 0)
 	table.PutName(p.table.ExtraBytes(p.table.ReservedAt(record), record), name)

@@ -101,6 +101,16 @@ func (p *Puddle) takeItem(from *peer, item *ipc.MeshItem) error {
 		if err := p.onMessage(from, item); err != nil {
 			return err
 		}
+	case ipc.MeshNarrow:
+		if known := p.table.Peer(from.slot); item.Position > known.Heard {
+			if err := p.onNarrow(from, item); err != nil {
+				return err
+			}
+			known.Heard = item.Position
+		}
+	case ipc.MeshCount:
+		p.counted(from.slot, item.Position, int(item.Number))
+		return nil
 	}
 	if item.Position > from.heard && item.Kind != ipc.MeshAck {
 		from.heard = item.Position
@@ -122,7 +132,7 @@ func (p *Puddle) onHold(from *peer, item *ipc.MeshItem) {
 	r.Peers |= 1 << from.slot
 	r.Refs[from.slot] = item.Ref
 	if !knew {
-		p.tell(n, 1<<from.slot)
+		p.tellHold(n, 1<<from.slot)
 	}
 }
 
@@ -136,6 +146,8 @@ func (p *Puddle) onRelease(from *peer, item *ipc.MeshItem) {
 	}
 }
 
+var errLogFull = errors.New("a message does not fit the log")
+
 // onMessage takes a peer's message over: from here on it has happened here.
 func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 	known := p.table.Peer(from.slot)
@@ -145,16 +157,23 @@ func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 	n, ok := p.table.RoomOf(item.Ref)
 	if !ok || p.rooms[n] == nil || p.rooms[n].Members() == 0 || len(item.Frame) == 0 {
 		known.Heard = item.Position
+		p.countFor(from, item, 0)
 		return nil
+	}
+	r := p.rooms[n]
+	if len(item.Extra) > 0 || !r.OnlyRaw() {
+		return p.onRoomMessage(from, item, n)
 	}
 	record := p.reserve(table.Message, 0, len(item.Frame))
 	if record == nil {
-		return fmt.Errorf("a message of %d bytes does not fit the log", len(item.Frame))
+		return errLogFull
 	}
 	copy(p.table.Bytes(p.table.ReservedAt(record), record), item.Frame)
 	record.Op, record.Room = item.Op, n
 	record.From, record.Heard = uint8(from.slot+1), item.Position
-	p.addToRoom(p.rooms[n], record, table.NoSocket)
+	record.Sizes[table.LaneRaw] = uint32(len(item.Frame))
+	p.addToRoom(r, record, table.NoSocket)
+	p.countFor(from, item, p.seated(r))
 	return nil
 }
 

@@ -18,7 +18,8 @@ func (p *Puddle) tellPeers() {
 			to.told = p.table.Head() // the log has not waited for it
 		}
 		p.mesh.Reset()
-		for len(to.out) == 0 && (to.told < p.table.Head() || to.acked < to.heard) {
+		for len(to.out) == 0 && (to.told < p.table.Head() || to.acked < to.heard || len(to.counts) > 0) {
+			p.tellCounts(to)
 			p.tellLog(to)
 			if to.told == p.table.Head() && to.acked < to.heard {
 				to.acked = to.heard
@@ -67,22 +68,39 @@ func (p *Puddle) tellLog(to *peer) {
 func (p *Puddle) tellRecord(to *peer, at uint64, r *table.Record, extra, frame []byte) {
 	to.unmarked += int(r.Size)
 	to.lastTold = at + uint64(r.Size)
-	item := ipc.MeshItem{Position: at + uint64(r.Size), Ref: p.table.Rooms[r.Room].Ref}
+	item := ipc.MeshItem{Position: at + uint64(r.Size)}
+	if r.Room != table.NoRoom {
+		item.Ref = p.table.Rooms[r.Room].Ref
+	}
 	switch r.Kind {
 	case table.Hold, table.Tell:
 		item.Kind, item.Name = ipc.MeshHold, extra
 	case table.Release:
 		item.Kind, item.Name = ipc.MeshRelease, extra
-	case table.Message:
-		item.Kind, item.Ref, item.Op, item.Frame = ipc.MeshMessage, 0, r.Op, frame[:0]
-		if local := p.rooms[r.Room]; local != nil && local.Peers&(1<<to.slot) != 0 {
-			item.Ref, item.Frame = local.Refs[to.slot], frame
+	case table.Message, table.Narrow:
+		item.Kind, item.Ref, item.Op, item.Extra, item.Frame = ipc.MeshMessage, 0, r.Op, extra, frame[:0]
+		if r.Kind == table.Narrow {
+			item.Kind = ipc.MeshNarrow
+		}
+		if direct := r.Room == table.NoRoom; direct {
+			item.Frame = frame
+		} else if local := p.rooms[r.Room]; local != nil && local.Peers&(1<<to.slot) != 0 {
+			item.Ref, item.Frame = local.Refs[to.slot], frame[:tellable(r)]
 			p.table.Add(table.MeshTo+table.Counter(to.slot), 1)
 		}
 	default:
 		return
 	}
 	p.put(item)
+}
+
+// tellable is how much of a record's frame peers hear: of a message what raw
+// members hear, since they make the rest themselves.
+func tellable(r *table.Record) uint32 {
+	if r.Kind == table.Message {
+		return r.Sizes[table.LaneRaw]
+	}
+	return r.Frame
 }
 
 func (p *Puddle) put(item ipc.MeshItem) {

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
 )
 
@@ -22,8 +23,16 @@ type gathering struct {
 const gatherMost = 64
 
 // own gives the socket a frame of its own, behind all that it is owed. next is
-// its state after it, after the inbound offset behind what brought it, or 0.
+// its state after it, after the inbound offset behind the control frame that
+// brought it, or 0.
 func (p *Puddle) own(i uint32, frame []byte, next schema.State, after uint64) {
+	s := &p.table.Sockets[i]
+	p.ownAfter(i, frame, next, s.In, after)
+}
+
+// ownAfter is own for what answers a message: in is the inbound offset behind
+// that, which is settled by it.
+func (p *Puddle) ownAfter(i uint32, frame []byte, next schema.State, in, after uint64) {
 	s := &p.table.Sockets[i]
 	if !p.setAside(i) {
 		p.failing = append(p.failing, i)
@@ -33,7 +42,7 @@ func (p *Puddle) own(i uint32, frame []byte, next schema.State, after uint64) {
 	from := p.table.StreamLength(s)
 	copy(p.table.Bytes(p.table.ReservedAt(record), record), frame)
 	record.Socket, record.ID, record.State, record.Code = i, s.ID, next, s.Code
-	record.In, record.Ctl = s.In, max(s.Ctl, after)
+	record.In, record.Ctl = max(s.In, in), max(s.Ctl, after)
 	record.Base = s.Base + uint64(len(frame))
 	p.commit(record)
 	if !p.spill(i, from, frame) {
@@ -80,17 +89,17 @@ func (p *Puddle) spill(i uint32, from uint64, parts ...[]byte) bool {
 // the log may move on without it. false: there is no room for it.
 func (p *Puddle) setAside(i uint32) bool {
 	s, h := &p.table.Sockets[i], &p.hands[i]
-	if s.Room == table.NoRoom || s.State != schema.InRoom {
+	lane := p.lane(i)
+	if lane == nil {
 		return true
 	}
-	r := p.rooms[s.Room]
 	parts, owed := p.gather.parts[:0], 0
 	place := p.place(i)
-	for _, e := range r.From(place) {
+	for _, e := range lane.From(place) {
 		if e.Sender == i {
 			continue
 		}
-		b := p.table.Bytes(e.At, p.table.At(e.At))
+		b := p.table.LaneBytes(e.At, p.table.At(e.At), s.Lane)
 		if e.Start < place {
 			b = b[place-e.Start:]
 		}
@@ -101,8 +110,17 @@ func (p *Puddle) setAside(i uint32) bool {
 		return false
 	}
 	s.Flags |= table.FlagExplicit
-	h.place = r.Count()
+	h.place = lane.Count()
 	return true
+}
+
+// lane is where the socket sits, nil if it is in no room or in several.
+func (p *Puddle) lane(i uint32) *room.Lane {
+	s := &p.table.Sockets[i]
+	if s.Room == table.NoRoom || s.State != schema.InRoom {
+		return nil
+	}
+	return p.rooms[s.Room].Lane(s.Lane)
 }
 
 // place is how much of its room's stream the socket has been sent, or holds
@@ -112,7 +130,7 @@ func (p *Puddle) place(i uint32) uint64 {
 	if s.Flags&table.FlagExplicit != 0 {
 		return h.place
 	}
-	return p.rooms[s.Room].Place(h.seat)
+	return p.rooms[s.Room].Lane(s.Lane).Place(h.seat)
 }
 
 // makeExplicit writes the socket's place down, because its room's stream is
@@ -126,10 +144,8 @@ func (p *Puddle) makeExplicit(i uint32) {
 func (p *Puddle) owed(i uint32) int {
 	s, h := &p.table.Sockets[i], &p.hands[i]
 	n := s.Spill.Len() - int(h.done)
-	if s.State == schema.InRoom && s.Flags&table.FlagExplicit != 0 {
-		if r := p.rooms[s.Room]; r.Count() > h.place {
-			n += int(r.Count() - h.place)
-		}
+	if lane := p.lane(i); lane != nil && s.Flags&table.FlagExplicit != 0 && lane.Count() > h.place {
+		n += int(lane.Count() - h.place)
 	}
 	return n
 }
@@ -169,17 +185,17 @@ func (p *Puddle) collect(i uint32) (n, size int, place uint64) {
 		n, size = 1, len(held)-int(h.done)
 	}
 	place = h.place
-	if s.State != schema.InRoom {
+	lane := p.lane(i)
+	if lane == nil {
 		return n, size, place
 	}
-	r := p.rooms[s.Room]
-	target := r.Place(h.seat)
-	for _, e := range r.From(place) {
+	target := lane.Place(h.seat)
+	for _, e := range lane.From(place) {
 		if e.Start >= target || n == gatherMost {
 			break
 		}
 		if e.Sender != i {
-			b := p.table.Bytes(e.At, p.table.At(e.At))
+			b := p.table.LaneBytes(e.At, p.table.At(e.At), s.Lane)
 			if e.Start < place {
 				b = b[place-e.Start:]
 			}
@@ -228,11 +244,12 @@ func (p *Puddle) caughtUp(i uint32, place uint64) {
 		p.happen(i, flushed)
 		return
 	}
-	if s.State != schema.InRoom {
+	lane := p.lane(i)
+	if lane == nil {
 		return
 	}
 	h.place = place
-	if p.rooms[s.Room].InStep(i, h.seat, place) {
+	if lane.InStep(i, h.seat, place) {
 		s.Flags &^= table.FlagExplicit
 	}
 }
@@ -251,13 +268,37 @@ func (p *Puddle) waitFor(i uint32) {
 // judge closes a socket that is too slow to hear: its outbox is full though
 // it was given every chance to take more.
 func (p *Puddle) judge(i uint32) {
-	if p.owed(i) <= p.settings.OutboxBytes {
+	most := p.outboxMost(i)
+	if p.owed(i) <= most {
 		return
 	}
 	id := p.table.Sockets[i].ID
-	if p.catchUp(i); p.table.Sockets[i].ID == id && p.owed(i) > p.settings.OutboxBytes {
+	if p.catchUp(i); p.table.Sockets[i].ID == id && p.owed(i) > most {
 		p.happen(i, violated(schema.CloseTooSlow, "too slow to hear: its outbox was full"))
 	}
+}
+
+// maySlow has a socket that waits judged at the end of the tick, when nobody
+// walks through the rooms that it may have to leave.
+func (p *Puddle) maySlow(i uint32) {
+	if p.table.Sockets[i].Flags&table.FlagWaiting != 0 {
+		p.slow = append(p.slow, i)
+	}
+}
+
+func (p *Puddle) judgeSlow() {
+	for n := 0; n < len(p.slow); n++ {
+		if i := p.slow[n]; speaking(p.table.Sockets[i].State) {
+			p.judge(i)
+		}
+	}
+	p.slow = p.slow[:0]
+}
+
+// outboxMost is how much may wait for a socket, bytes: two messages fit, where
+// its rooms take large ones.
+func (p *Puddle) outboxMost(i uint32) int {
+	return max(p.settings.OutboxBytes, 2*p.messageMost(i))
 }
 
 // lastReads is how often a socket is read that a send failed on: the kernel
@@ -273,7 +314,7 @@ func (p *Puddle) endFailed() {
 		if id == 0 {
 			continue
 		}
-		for n := 0; n < lastReads && p.table.Sockets[i].ID == id && p.table.Sockets[i].Flags&table.FlagPaused == 0; n++ {
+		for n := 0; n < lastReads && p.table.Sockets[i].ID == id && p.table.Sockets[i].Flags&(table.FlagPaused|table.FlagBusy) == 0; n++ {
 			if !p.read(i) {
 				break
 			}

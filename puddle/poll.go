@@ -54,15 +54,15 @@ func (l *poller) change(fd int, events netpoll.EpollEvent) { l.epoll.Mod(fd, eve
 
 func (l *poller) forget(fd int) { l.epoll.Del(fd) }
 
-// The set knows a socket by its entry and the lower half of its id, so that
+// The set knows a socket by its entry and the upper half of its id, so that
 // an event of a former holder of the entry is not taken for its successor's.
 
 func (l *poller) addSocket(fd int32, entry uint32, id uint64, events uint32) error {
-	return unix.EpollCtl(l.set, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: events, Fd: int32(entry), Pad: int32(uint32(id))})
+	return unix.EpollCtl(l.set, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: events, Fd: int32(entry), Pad: int32(uint32(id >> 32))})
 }
 
 func (l *poller) changeSocket(fd int32, entry uint32, id uint64, events uint32) {
-	unix.EpollCtl(l.set, unix.EPOLL_CTL_MOD, int(fd), &unix.EpollEvent{Events: events, Fd: int32(entry), Pad: int32(uint32(id))})
+	unix.EpollCtl(l.set, unix.EPOLL_CTL_MOD, int(fd), &unix.EpollEvent{Events: events, Fd: int32(entry), Pad: int32(uint32(id >> 32))})
 }
 
 func (l *poller) dropSocket(fd int32) {

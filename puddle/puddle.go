@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -47,18 +48,35 @@ type Puddle struct {
 	live  int
 	hands []hand // beside table.Sockets
 	wheel wheel
+	begun time.Time
+
+	house     ipc.House                 // where addresses lead
+	endpoints map[string][]ipc.Endpoint // by host
+	proxies   []netip.Prefix
+	desk      *desk
 
 	rooms    []*room.Room // beside table.Rooms; nil: nobody here
 	byName   map[string]uint32
 	openings map[uint32]*announcement
 	retiring []retired
-	answers  map[uint32][]byte // the 101s of those who are Entering
+	answers  map[uint32][]byte // the 101s that are not sent yet
+	entries  map[uint32]*entry // the ways into rooms under way
+	entering *entry            // the one that ends now
 	scans    map[uint32]scan   // fragmented messages
+
+	standings []*standing         // beside table.Sockets
+	clients   map[string][]uint32 // sockets by client
+	expiring  map[uint32]bool     // sockets whose credential ends
+	questions questions
+	receipts  map[uint64]*receipt // by log position
+	parting   chan parting
+	hits      hits
 
 	small, large []uint32 // rooms with something to send
 	owing        []uint32 // sockets with frames of their own to send
 	waiting      []uint32 // sockets that are behind (may name some that are not any more)
 	paused       []uint32 // sockets that are not read
+	slow         []uint32 // sockets that may be too slow to hear
 	failing      []uint32 // sockets that a send failed on: what they still said is read, then they end
 	waitingSum   int      // bytes that those who wait are owed, as of the last second
 
@@ -74,8 +92,11 @@ type Puddle struct {
 	news         bool   // for the registry, since the last poke
 	scratch      []byte
 	gather       gathering
+	inbound      []byte // a message's payload
+	said         []byte // a reply
+	laid         laid
 	heard        message
-	verdict      taking // what publish made of heard
+	verdict      taking // what was made of heard
 	fanning      bool   // a fan-out is under way: its batch is in scratch
 }
 
@@ -110,7 +131,7 @@ func Run(link *ipc.Conn) error {
 	if err != nil {
 		return fmt.Errorf("puddle %d: %w", word.Start.Slot, err)
 	}
-	return p.run()
+	return p.loop()
 }
 
 func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, error) {
@@ -125,14 +146,24 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		words:    make(chan ipc.FromPuddle, 64),
 		finished: make(chan struct{}),
 		now:      coarseNow(),
+		begun:    time.Now(),
 		byName:   map[string]uint32{}, openings: map[uint32]*announcement{},
-		answers: map[uint32][]byte{}, scans: map[uint32]scan{},
+		answers: map[uint32][]byte{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
+		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
+		questions: questions{pending: map[uint64]pending{}}, parting: make(chan parting, 1024),
 		mesh: ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
 	}
 	p.wheel.clear()
 	var seed [8]byte
 	rand.Read(seed[:])
 	p.ids = binary.LittleEndian.Uint64(seed[:])
+	for _, network := range start.Settings.Proxies {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return nil, fmt.Errorf("proxies: %w", err)
+		}
+		p.proxies = append(p.proxies, prefix)
+	}
 	for _, fd := range descriptors[2:] {
 		if err := unix.SetNonblock(fd, true); err != nil {
 			return nil, fmt.Errorf("listener %d: %w", fd, err)
@@ -155,8 +186,8 @@ func newLog(start *ipc.Start) *slog.Logger {
 	return slog.New(handler).With("puddle", start.Slot)
 }
 
-// run hands everything to the loop goroutine and waits for the end.
-func (p *Puddle) run() error {
+// loop hands everything to the loop goroutine and waits for the end.
+func (p *Puddle) loop() error {
 	box, err := newMailbox()
 	if err != nil {
 		return err
@@ -169,12 +200,13 @@ func (p *Puddle) run() error {
 	if err := unix.TimerfdSettime(clock, 0, &unix.ItimerSpec{Interval: second, Value: second}, nil); err != nil {
 		return fmt.Errorf("timerfd: %w", err)
 	}
+	p.openDesk(box)
 	p.table.Begin()
 	for fd, call := range map[int]func(netpoll.EpollEvent){
 		p.poll.set:   func(netpoll.EpollEvent) { p.onSockets() },
 		p.poll.again: func(netpoll.EpollEvent) { p.poll.cameBack(); p.endTick() },
 		clock:        func(netpoll.EpollEvent) { p.onSecond(clock) },
-		box.fd:       func(netpoll.EpollEvent) { box.open(p.onWord); p.endTick() },
+		box.fd:       func(netpoll.EpollEvent) { box.open(p.onWord, p.onHit); p.endTick() },
 	} {
 		if err := p.poll.watch(fd, readable, call); err != nil {
 			return err
@@ -217,9 +249,19 @@ func (p *Puddle) listen(box *mailbox) error {
 
 // talk takes the loop's words to the supervisor.
 func (p *Puddle) talk() {
-	for word := range p.words {
-		if err := p.link.Send(word); err != nil {
+	for {
+		var word ipc.FromPuddle
+		var descriptors []int
+		select {
+		case word = <-p.words:
+		case leaves := <-p.parting:
+			word.Carry, descriptors = &leaves.word, []int{leaves.fd}
+		}
+		if err := p.link.Send(word, descriptors...); err != nil {
 			p.log.Debug("word to the supervisor lost", "error", err)
+		}
+		for _, fd := range descriptors {
+			unix.Close(fd)
 		}
 	}
 }
@@ -241,10 +283,28 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 	case word.Serve != nil:
 		p.serveBy = p.now + seconds(p.settings.PeerTime)
 		p.serve()
+	case word.Reply != nil:
+		p.onReply(word.Reply)
+	case word.House != nil:
+		p.onHouse(word.House)
+	case word.Room != nil:
+		p.onRoom(word.Room)
+	case word.RoomGone != nil:
+		p.onRoomGone(word.RoomGone)
+	case word.PutOut != nil:
+		p.onPutOut(word.PutOut)
+	case word.Client != nil:
+		p.onClient(&word.Client.Identity)
+	case word.Revoked != nil:
+		p.onRevoked(word.Revoked)
+	case word.Carried != nil && len(descriptors) == 1:
+		p.onCarried(word.Carried, descriptors[0])
+	case word.Hit != nil:
+		p.onAPIHit(word.Hit)
 	case word.Close != nil:
 		p.say(ipc.FromPuddle{Closed: &ipc.Closed{Sequence: word.Close.Sequence, Found: p.putOut(word.Close)}})
 	case word.Stop != nil && word.Stop.Drain < 0:
-		p.finish()
+		p.finishAll()
 	case word.Stop != nil:
 		p.stop()
 	}
@@ -279,11 +339,11 @@ func (p *Puddle) stop() {
 	}
 	p.endTick()
 	if p.live == 0 {
-		p.finish()
+		p.finishAll()
 	}
 }
 
-func (p *Puddle) finish() {
+func (p *Puddle) finishAll() {
 	select {
 	case <-p.finished:
 	default:
@@ -293,13 +353,11 @@ func (p *Puddle) finish() {
 
 // putOut closes one sequence on the supervisor's word.
 func (p *Puddle) putOut(word *ipc.Close) bool {
-	for i := range p.hands {
-		if p.table.Sockets[i].ID == word.Sequence {
-			p.happen(uint32(i), gone(word.Code, word.Reason))
-			return true
-		}
+	i, here := p.find(word.Sequence)
+	if here {
+		p.happen(i, gone(word.Code, word.Reason))
 	}
-	return false
+	return here
 }
 
 // onSockets is a tick: one batch of the sockets' events, then all that
@@ -308,7 +366,7 @@ func (p *Puddle) onSockets() {
 	n := wait(p.poll.set, p.poll.events)
 	for _, event := range p.poll.events[:n] {
 		i := uint32(event.Fd)
-		if s := &p.table.Sockets[i]; uint32(s.ID) != uint32(event.Pad) {
+		if s := &p.table.Sockets[i]; uint32(s.ID>>32) != uint32(event.Pad) {
 			continue // a former holder's
 		}
 		if event.Events&unix.EPOLLOUT != 0 {
@@ -328,9 +386,11 @@ func (p *Puddle) endTick() {
 	p.tellPeers()
 	more := p.fanOut()
 	p.sendOwn()
+	p.judgeSlow()
 	p.endFailed()
 	p.moveLogOn()
 	p.resume()
+	p.askAll()
 	if p.news {
 		p.news = false
 		if p.table.Rouse() {
@@ -343,17 +403,23 @@ func (p *Puddle) endTick() {
 	runtime.Gosched() // or the runtime takes the loop for stuck
 }
 
+// An id has its socket's entry in its lowest bits, so that it is found by it.
+const (
+	entryBits = 24
+	entryMask = 1<<entryBits - 1
+)
+
 // newID makes ids that no other sequence of this process has, and hardly one
-// of another: splitmix64 of a counter from a random start.
-func (p *Puddle) newID() schema.SequenceID {
+// of another: splitmix64 of a counter from a random start, above the entry.
+func (p *Puddle) newID(entry uint32) schema.SequenceID {
 	p.ids += 0x9e3779b97f4a7c15
 	z := p.ids
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	if z ^= z >> 31; z != 0 {
-		return schema.SequenceID(z)
+	if z = (z ^ z>>31) &^ entryMask; z != 0 {
+		return schema.SequenceID(z | uint64(entry))
 	}
-	return p.newID()
+	return p.newID(entry)
 }
 
 func (p *Puddle) debug(message string, s *table.Socket, args ...any) {

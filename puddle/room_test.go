@@ -67,7 +67,8 @@ func TestFragments(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	h := newHouse(t, 2, func(s *schema.Settings) { s.MessageBytes = 300_000 })
+	h := newHouse(t, 2, nil)
+	h.desk.say("chat", `{"size":300000}`)
 	a, b, far := Join(t, h.address[0], "/chat"), Join(t, h.address[0], "/chat"), Join(t, h.address[1], "/chat")
 	for _, size := range []int{0, 1, 125, 126, 127, 65535, 65536, 300_000} {
 		said := strings.Repeat("x", size)
@@ -152,7 +153,7 @@ func TestSlowReaderCatchesUp(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	h := newHouse(t, 1, nil)
-	for path, status := range map[string]int{"/": 404, "/a/b/c": 404, "/%41": 404, "/-/nothing": 404, "/-/health": 200, "/-x": 404} {
+	for path, status := range map[string]int{"/": 101, "/a/b/c": 404, "/%41": 404, "/-/nothing": 404, "/-/health": 200, "/-x": 404} {
 		c := Dial(t, h.address[0])
 		c.Say([]byte(RequestFor(path)))
 		if got := c.Head(); got != status {
@@ -165,7 +166,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("plain GET of a room: status %d; want 426", got)
 	}
 	c = Dial(t, h.address[0])
-	c.Say([]byte(RequestFor("/", "Origin: http://127.0.0.1")))
+	c.Say([]byte(RequestFor("/a/b/c", "Origin: http://127.0.0.1")))
 	if got := c.Head(); got != 101 {
 		t.Errorf("a browser's refusal: status %d; want 101", got)
 	}

@@ -4,7 +4,6 @@ import (
 	"math/bits"
 
 	"github.com/porthouse/porthouse/ipc/table"
-	"github.com/porthouse/porthouse/schema"
 )
 
 // The log's tail: how it moves on, and what is set aside when it must.
@@ -39,7 +38,7 @@ func (p *Puddle) mustReserve(kind table.Kind, extra, frame int) *table.Record {
 
 func (p *Puddle) commit(record *table.Record) (at, end uint64) {
 	switch record.Kind {
-	case table.Join, table.Leave, table.Gone, table.Hold, table.Release:
+	case table.Join, table.Stand, table.Leave, table.Gone, table.Hold, table.Release:
 		p.news = true
 	}
 	at, end = p.table.Commit(record)
@@ -92,11 +91,11 @@ func (p *Puddle) needed() uint64 {
 
 // waitsFor is the position of the first message that a waiting socket is owed.
 func (p *Puddle) waitsFor(i uint32) (uint64, bool) {
-	s := &p.table.Sockets[i]
-	if s.Flags&table.FlagWaiting == 0 || s.State != schema.InRoom {
+	lane := p.lane(i)
+	if lane == nil || p.table.Sockets[i].Flags&table.FlagWaiting == 0 {
 		return 0, false
 	}
-	if rest := p.rooms[s.Room].From(p.hands[i].place); len(rest) > 0 {
+	if rest := lane.From(p.hands[i].place); len(rest) > 0 {
 		return rest[0].At, true
 	}
 	return 0, false
@@ -120,7 +119,7 @@ func (p *Puddle) press(position uint64) {
 	for _, i := range p.waiting {
 		if at, ok := p.waitsFor(i); ok && at < position && !p.setAside(i) {
 			p.failing = append(p.failing, i)
-			p.hands[i].place = p.rooms[p.table.Sockets[i].Room].Count()
+			p.hands[i].place = p.lane(i).Count()
 		}
 	}
 	for _, peer := range p.peers {

@@ -19,7 +19,7 @@ type Settings struct {
 	LobbyTime   time.Duration // a lobby that says nothing for so long is closed
 
 	HeaderBytes  int // a request's head, bytes
-	MessageBytes int // a message, bytes
+	MessageBytes int // a message, bytes, whatever a room's rule size says
 	Fragments    int // frames of one message
 	OutboxBytes  int // what may wait for one socket, bytes; beyond it 4503
 	Sockets      int // sockets of one puddle
@@ -49,7 +49,7 @@ func DefaultSettings() Settings {
 		EntryTime:    10 * time.Second,
 		LobbyTime:    60 * time.Second,
 		HeaderBytes:  8 << 10,
-		MessageBytes: 64 << 10,
+		MessageBytes: 8 << 20,
 		Fragments:    1024,
 		OutboxBytes:  1 << 20,
 		Sockets:      1 << 20,

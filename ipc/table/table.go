@@ -108,6 +108,7 @@ const (
 	FlagShut                       // our side of the stream is shut down
 	FlagKnown                      // the registry knows it
 	FlagWatched                    // it is in the poller's set
+	FlagBusy                       // not read, while what it asked for is found out
 )
 
 // Socket is one entry: one socket, a sequence. Free when ID is 0.

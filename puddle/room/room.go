@@ -32,6 +32,7 @@ type Facts struct {
 	Owner       string // client; "" where only admins rule it
 	Maker       schema.SequenceID
 	Persistent  bool
+	Easy        bool // Plain, worked out once
 	Rules       schema.Rules
 }
 

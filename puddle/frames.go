@@ -1,0 +1,67 @@
+package puddle
+
+import (
+	"github.com/gobwas/ws"
+
+	"github.com/porthouse/porthouse/puddle/room"
+	"github.com/porthouse/porthouse/schema/format"
+)
+
+// laid is a message as each protocol's frame, made once for all receivers.
+type laid struct {
+	message *format.Message
+	head    format.Head
+	frames  [room.Lanes][]byte // nil: not made
+	bodies  [room.Lanes][]byte // memory
+}
+
+// lay begins a message; its frames are made when they are asked for.
+func (p *Puddle) lay(m *format.Message, head format.Head) *laid {
+	l := &p.laid
+	l.message, l.head = m, head
+	for lane := range l.frames {
+		l.frames[lane] = l.frames[lane][:0]
+	}
+	return l
+}
+
+// frame is the message as a protocol's frame; it holds until the next lay.
+func (l *laid) frame(speaks format.Protocol) []byte {
+	if len(l.frames[speaks]) > 0 {
+		return l.frames[speaks]
+	}
+	body := l.message.Data
+	if speaks != format.Raw {
+		l.bodies[speaks] = format.AppendMessage(l.bodies[speaks][:0], speaks, &l.head, l.message)
+		body = l.bodies[speaks]
+	}
+	frame := l.frames[speaks]
+	if size := frameSize(len(body)); cap(frame) < size {
+		frame = make([]byte, size, 2*size)
+	} else {
+		frame = frame[:size]
+	}
+	copy(putHeader(frame, opcodeOf(speaks, l.message.Kind), len(body)), body)
+	l.frames[speaks] = frame
+	return frame
+}
+
+func opcodeOf(speaks format.Protocol, kind format.Kind) ws.OpCode {
+	if speaks.Binary(kind) {
+		return ws.OpBinary
+	}
+	return ws.OpText
+}
+
+// frameBody is what one of our own frames carries.
+func frameBody(frame []byte) []byte {
+	switch {
+	case len(frame) < 2:
+		return nil
+	case frame[1] == 126:
+		return frame[min(4, len(frame)):]
+	case frame[1] == 127:
+		return frame[min(frameHeaderMost, len(frame)):]
+	}
+	return frame[2:]
+}

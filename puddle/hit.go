@@ -1,0 +1,239 @@
+package puddle
+
+import (
+	"slices"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/room"
+	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/schema/format"
+)
+
+// A single hit is a message without a socket: a POST, the admin API, the
+// command line. It takes the way of an entry, says its message where a socket
+// would be seated, and is gone.
+
+type hits struct{ under int }
+
+// openDesk lets plain HTTP be answered beside the loop.
+func (p *Puddle) openDesk(box *mailbox) {
+	p.desk = newDesk(deskLimits{bodyMost: p.settings.PostBytes}, box.putHit)
+}
+
+// visitor is who hits.
+type visitor struct {
+	surface  room.Surface
+	who      schema.Identity
+	address  string
+	host     string
+	origin   []byte
+	password string
+	otp      string
+	room     string // "": direct
+	message  format.Message
+	to       []string
+	key      string
+	done     func(hitAnswer)
+}
+
+// onHit takes a request of the desk.
+func (p *Puddle) onHit(h *hit) {
+	to, refusal := p.follow(h.host, []byte(h.path))
+	switch {
+	case h.kind == hitHost:
+		p.answerHost(h)
+		return
+	case refusal != nil:
+		h.done(answerWith(rejection{status: 404, Refusal: *refusal}))
+		return
+	case h.kind == hitSend && to.kind != targetRoom:
+		h.done(answerWith(reject(405, schema.Unknown, "a message is posted to a room: POST /chat")))
+		return
+	}
+	v := &visitor{
+		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
+		password: h.password, otp: h.otp, room: to.room, message: h.message, to: h.to, key: h.key, done: h.done,
+	}
+	then := func() { p.hitRoom(v) }
+	switch h.kind {
+	case hitSpaces:
+		then = func() { p.hitSpaces(v) }
+	case hitCORS:
+		p.preflight(v)
+		return
+	}
+	if !h.offered {
+		then()
+		return
+	}
+	p.ask(ipc.Question{Who: &ipc.AskWho{Credential: h.credential, Address: v.address}}, func(reply *ipc.Reply) {
+		if reply.Refused != nil || reply.Identity == nil {
+			refused := rejectWith(reply.Refused)
+			refused.after = reply.After
+			v.done(answerWith(refused))
+			return
+		}
+		v.who = *reply.Identity
+		then()
+	})
+}
+
+// answerHost tells a proxy whether a domain leads somewhere here, so that it
+// may get a certificate for it.
+func (p *Puddle) answerHost(h *hit) {
+	domain := queryValue(h.query, "domain")
+	to, refusal := p.follow(domain, []byte("/"))
+	if _, _, ok := schema.SplitHost(domain); !ok || refusal != nil && len(p.endpoints[plainHost(domain)]) == 0 {
+		h.done(answerWith(rejection{status: 404, Refusal: *unknownHost}))
+		return
+	}
+	known := func() { h.done(hitAnswer{status: 200, json: ok("host").text("host", plainHost(domain)).end()}) }
+	if to.client == "" {
+		known()
+		return
+	}
+	p.ask(ipc.Question{Home: &ipc.AskHome{Client: to.client}}, func(reply *ipc.Reply) {
+		if reply.Refused != nil {
+			h.done(answerWith(rejection{status: 404, Refusal: *unknownHost}))
+			return
+		}
+		known()
+	})
+}
+
+func (p *Puddle) hitSpaces(v *visitor) {
+	asker := ipc.Asker{Client: v.who.Client, Owner: v.who.Owner, Primary: v.who.Primary, Admin: v.who.Admin}
+	p.ask(ipc.Question{Spaces: &ipc.AskSpaces{Asker: asker}}, func(reply *ipc.Reply) {
+		if reply.Refused != nil {
+			v.done(answerWith(rejectWith(reply.Refused)))
+			return
+		}
+		v.done(hitAnswer{status: 200, json: ok("spaces").json("rooms", reply.JSON).end(), allowOrigin: p.lobbyAdmits(v)})
+	})
+}
+
+func (p *Puddle) lobbyAdmits(v *visitor) bool {
+	return v.origin != nil && room.AdmitsOrigin(v.origin, []byte(v.host), p.lobbyOrigins())
+}
+
+// preflight tells a browser whether its page may post to the room at all
+// (Fetch, CORS-preflight). A room that is not there admits whom the house does.
+func (p *Puddle) preflight(v *visitor) {
+	answer := func(rules *schema.Rules) {
+		origins := p.lobbyOrigins()
+		if rules != nil {
+			origins = rules.Origins
+		}
+		v.done(hitAnswer{status: 204, allowOrigin: room.AdmitsOrigin(v.origin, []byte(v.host), origins)})
+	}
+	p.ask(ipc.Question{Look: &ipc.AskLook{Room: v.room}}, func(reply *ipc.Reply) {
+		if reply.Room == nil {
+			answer(nil)
+			return
+		}
+		facts := factsOf(reply.Room)
+		answer(&facts.Rules)
+	})
+}
+
+// hitRoom takes a visitor to its room.
+func (p *Puddle) hitRoom(v *visitor) {
+	e := &entry{
+		i: table.NoSocket, name: v.room, surface: v.surface, password: v.password, otp: v.otp,
+		given: v.password != "" || v.otp != "", address: v.address,
+		asker: func(facts *room.Facts) room.Asker { return v.before(facts) },
+	}
+	e.ended = func(refused *rejection) {
+		if refused != nil {
+			v.done(answerWith(*refused))
+			return
+		}
+		p.hitClaim(v, e)
+	}
+	p.seek(e)
+}
+
+func (v *visitor) before(facts *room.Facts) room.Asker {
+	return room.Asker{
+		Surface: v.surface, Client: v.who.Client, Admin: v.who.Admin, Scope: v.who.Rooms.Of(facts.Name),
+		Owner: rules(facts, v.who.Client, 0), Origin: v.origin, Host: []byte(v.host),
+	}
+}
+
+// hitClaim sends what has no key, or one that was not used lately.
+func (p *Puddle) hitClaim(v *visitor, e *entry) {
+	r := &receipt{messageID: p.messageID()}
+	allow := v.origin != nil
+	r.done = func(receivers int) {
+		v.done(hitAnswer{status: 200, json: sent(r.messageID, receivers).end(), allowOrigin: allow})
+	}
+	if v.key == "" {
+		p.hitSend(v, e.r, r)
+		return
+	}
+	sender := v.who.Client
+	if sender == "" {
+		sender = v.address
+	}
+	p.rooms[e.r].Visitors++ // while it asks
+	p.ask(ipc.Question{Claim: &ipc.AskClaim{Sender: sender, Key: v.key, ID: r.messageID}}, func(reply *ipc.Reply) {
+		switch {
+		case reply.Refused != nil || reply.Claim == nil:
+			v.done(answerWith(rejectWith(reply.Refused)))
+		case !reply.Claim.First:
+			v.done(hitAnswer{status: 200, json: sent(reply.Claim.ID, reply.Claim.Receivers).end(), allowOrigin: allow})
+		default:
+			r.claim = &ipc.Claimed{Sender: sender, Key: v.key}
+			p.hitSend(v, e.r, r)
+		}
+		p.rooms[e.r].Visitors--
+		p.closeIfEmpty(e.r)
+	})
+}
+
+func (p *Puddle) hitSend(v *visitor, n uint32, r *receipt) {
+	facts := &p.rooms[n].Facts
+	asker := v.before(facts)
+	if verdict := room.MaySend(&facts.Rules, &asker); !verdict.Granted() {
+		v.done(answerWith(rejectVerdict(verdict)))
+		return
+	}
+	one := &parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}
+	if !p.roomInLog([]uint32{n}, len(v.message.Data)) {
+		v.done(answerWith(rejectWith(notNow)))
+		return
+	}
+	if refused, _ := p.deliverTo(one, n); refused != nil {
+		v.done(answerWith(rejectWith(refused)))
+	}
+}
+
+// onAPIHit takes a message of the admin API or the command line.
+func (p *Puddle) onAPIHit(h *ipc.Hit) {
+	id := h.ID
+	v := &visitor{
+		surface: room.OnAPI, who: h.Identity, address: h.Address, room: h.Room,
+		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data}, to: slices.Clone(h.To), key: h.Key,
+		done: func(a hitAnswer) {
+			p.say(ipc.FromPuddle{HitDone: &ipc.HitDone{ID: id, Status: a.status, JSON: a.json}})
+		},
+	}
+	if h.Room != "" {
+		p.hitRoom(v)
+		return
+	}
+	r := &receipt{messageID: p.messageID()}
+	r.done = func(receivers int) { v.done(hitAnswer{status: 200, json: sent(r.messageID, receivers).end()}) }
+	if refused := p.direct(&parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}); refused != nil {
+		v.done(answerWith(rejectWith(refused)))
+	}
+}
+
+// answerWith is a refusal as the desk answers it.
+func answerWith(refused rejection) hitAnswer {
+	return hitAnswer{
+		status: refused.status, json: refused.JSON(), retryAfter: refused.after,
+		challenge: refused.status == 401,
+	}
+}

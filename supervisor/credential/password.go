@@ -1,0 +1,86 @@
+package credential
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// What argon2id costs here, and how much salt and key it has.
+const (
+	argonMemory  = 19456 // KiB
+	argonTime    = 2
+	argonThreads = 1
+	argonSalt    = 16 // bytes
+	argonKey     = 32 // bytes
+)
+
+// Bounds of a hash from elsewhere: what one wrong try may cost.
+const (
+	argonMemoryMost  = 128 << 10 // KiB
+	argonTimeMost    = 10
+	argonThreadsMost = 8
+	argonBytesMost   = 64 // of salt and key
+)
+
+// HashPassword makes an argon2id hash (RFC 9106) in PHC form. It takes 19 MiB
+// and tens of milliseconds.
+func HashPassword(password string) string {
+	salt := make([]byte, argonSalt)
+	rand.Read(salt) // never fails
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+// CheckPassword tells whether hash was made of password. A hash that is not
+// argon2id's, or would cost more than the bounds, was made of none.
+func CheckPassword(hash, password string) bool {
+	h, ok := parsePHC(hash)
+	if !ok {
+		return false
+	}
+	key := argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.key)))
+	return subtle.ConstantTimeCompare(key, h.key) == 1
+}
+
+type argonHash struct {
+	memory, time uint32
+	threads      uint8
+	salt, key    []byte
+}
+
+// parsePHC reads $argon2id$v=19$m=19456,t=2,p=1$SALT$KEY.
+func parsePHC(text string) (h argonHash, ok bool) {
+	parts := strings.Split(text, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v="+strconv.Itoa(argon2.Version) {
+		return h, false
+	}
+	costs := strings.Split(parts[3], ",")
+	if len(costs) != 3 {
+		return h, false
+	}
+	memory, okMemory := cost(costs[0], "m=", argonMemoryMost)
+	time, okTime := cost(costs[1], "t=", argonTimeMost)
+	threads, okThreads := cost(costs[2], "p=", argonThreadsMost)
+	if !okMemory || !okTime || !okThreads || memory < 8*threads {
+		return h, false
+	}
+	salt, errSalt := base64.RawStdEncoding.Strict().DecodeString(parts[4])
+	key, errKey := base64.RawStdEncoding.Strict().DecodeString(parts[5])
+	if errSalt != nil || errKey != nil || len(salt) < 8 || len(salt) > argonBytesMost || len(key) < 16 || len(key) > argonBytesMost {
+		return h, false
+	}
+	return argonHash{memory, time, uint8(threads), salt, key}, true
+}
+
+func cost(text, name string, most uint32) (uint32, bool) {
+	digits, named := strings.CutPrefix(text, name)
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(n), named && err == nil && n >= 1 && n <= uint64(most)
+}
