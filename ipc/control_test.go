@@ -2,9 +2,11 @@ package ipc
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,5 +112,51 @@ func TestControlSocketInTheWay(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != "mine" {
 		t.Error("somebody's file was removed")
+	}
+}
+
+// What the command line asks for and hears arrives as it was said.
+func TestAsksArrive(t *testing.T) {
+	a, b, err := SocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := ConnOf(a, "from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := ConnOf(b, "to")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	for _, ask := range []Ask{
+		{Do: &AskDo{Operation: schema.Operation{Noun: "client", Verb: "add", Name: "alice", Values: []byte(`{"owner":true}`)}}},
+		{Do: &AskDo{Operation: schema.Operation{Noun: "room", Verb: "list"}}},
+		{Send: &AskSend{Hit: Hit{Room: "chat", Kind: 1, Data: []byte{0, 255}, To: []string{"bob"}}}},
+		{Pass: &AskPass{}},
+		{Backup: &AskBackup{File: "/tmp/x"}},
+		{Sequences: &AskSequences{Room: "chat", Client: "alice"}},
+		{Close: &AskClose{Client: "alice"}},
+	} {
+		var heard Ask
+		if err := from.Send(ask); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Receive(&heard); err != nil || !reflect.DeepEqual(heard, ask) {
+			t.Errorf("sent %+v, heard %+v, %v", ask, heard, err)
+		}
+	}
+	answer := Answer{JSON: []byte(`{"client":"alice"}`), Pass: &Pass{Token: "t", Listen: []string{":1"}, Primary: "p"}}
+	var heard Answer
+	if err := from.Send(answer); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Receive(&heard); err != nil || !reflect.DeepEqual(heard, answer) {
+		t.Errorf("answer: %+v, %v", heard, err)
+	}
+	if printed := fmt.Sprintf("%v %+v %#v", *answer.Pass, answer, *answer.Pass); strings.Contains(printed, `"t"`) || strings.Contains(printed, "Token") {
+		t.Errorf("a pass prints its token: %s", printed)
 	}
 }

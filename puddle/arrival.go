@@ -274,6 +274,7 @@ func (p *Puddle) arriveInRoom(a *arrival, name string, o *order) {
 		asker: func(facts *room.Facts) room.Asker { return p.before(i, facts, room.OnSocket) },
 	}
 	e.ended = func(refused *rejection) { p.arrivalEnded(a, e, refused) }
+	e.opened = func() { p.opened101(a) }
 	p.seek(e)
 }
 

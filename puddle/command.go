@@ -93,9 +93,15 @@ func (p *Puddle) run(o *order, refused *schema.Refusal) {
 	}
 	commands[o.command.Verb](p, o)
 	if !o.done {
-		o.waits = true
-		p.busy(o.speaker)
+		p.wait(o)
 	}
+}
+
+// wait lets nothing more be read from who gave an order until it is done.
+func (p *Puddle) wait(o *order) {
+	o.waits = true
+	p.stands(o.speaker).order = o
+	p.busy(o.speaker)
 }
 
 func whileEntering(verb schema.Verb) bool {
@@ -156,6 +162,7 @@ func (p *Puddle) settle(o *order) {
 	o.done = true
 	s.In = max(s.In, o.end)
 	if o.waits {
+		p.stands(o.speaker).order = nil
 		p.unbusy(o.speaker)
 	}
 }

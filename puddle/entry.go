@@ -32,12 +32,14 @@ type entry struct {
 	proved, failed room.Asks
 	asks           room.Asks // what the socket was asked for
 	asking         bool      // it is asked, and can answer
+	proving        bool      // the house takes its time, not the socket
 	tries          uint8
 	deadline       uint32
 
-	order *order // the command that it came by; nil: an address, a single hit
-	asker func(*room.Facts) room.Asker
-	ended func(refused *rejection) // nil: it is in
+	order  *order // the command that it came by; nil: an address, a single hit
+	asker  func(*room.Facts) room.Asker
+	ended  func(refused *rejection) // nil: it is in
+	opened func()                   // of an address: it is asked before it is in
 
 	visits    bool // it keeps the room open
 	placing   bool // it has asked for a place
@@ -45,6 +47,10 @@ type entry struct {
 	anonymous bool // as such it has asked for it
 	over      bool
 }
+
+// answerTime is what is left for another answer, seconds, if the house took
+// long to verify one.
+const answerTime = 3
 
 // triesMost is how often a password may be tried in one entry, and a
 // credential in one lobby.
@@ -144,7 +150,7 @@ func (p *Puddle) weigh(e *entry) {
 
 // prove has password and code verified.
 func (p *Puddle) prove(e *entry) {
-	e.given = false
+	e.given, e.proving = false, true
 	facts := &p.rooms[e.r].Facts
 	asker := e.asker(facts)
 	question := ipc.AskProve{Room: e.name, Password: e.password, OTP: e.otp, Client: asker.Client, Address: e.address}
@@ -152,6 +158,8 @@ func (p *Puddle) prove(e *entry) {
 		question.Address = p.address(e.i)
 	}
 	p.ask(ipc.Question{Prove: &question}, func(reply *ipc.Reply) {
+		e.proving = false
+		e.deadline = max(e.deadline, p.now+answerTime)
 		switch {
 		case e.over:
 		case reply.Refused != nil:
@@ -168,15 +176,15 @@ func (p *Puddle) prove(e *entry) {
 
 // question asks the socket for what the room asks.
 func (p *Puddle) question(e *entry) {
-	e.asking = true
-	if e.deadline == 0 {
+	if !e.asking {
 		e.deadline = p.now + seconds(p.settings.EntryTime)
 	}
+	e.asking, e.counts = true, true
 	p.stands(e.i).entry = e
 	p.happen(e.i, input{event: sequence.Questioned})
 	p.schedule(e.i, e.deadline)
 	if e.order == nil {
-		p.unbusy(e.i) // its 101 is sent
+		e.opened() // its 101 is sent
 	}
 }
 
@@ -186,7 +194,6 @@ var wrongSecret = rejectVerdict(room.Verdict{Why: room.WrongSecret})
 func (p *Puddle) wrong(e *entry) {
 	e.tries++
 	e.failed = 0
-	e.deadline = max(e.deadline, p.now+1)
 	if e.tries < triesMost {
 		p.stands(e.i).entry = e
 		e.ended(&wrongSecret)

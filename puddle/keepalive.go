@@ -124,6 +124,8 @@ func (p *Puddle) patience(i uint32) uint32 {
 	switch {
 	case st == nil:
 		return never
+	case st.entry != nil && st.entry.asking && st.entry.proving:
+		return p.now + answerTime
 	case st.entry != nil && st.entry.asking:
 		return st.entry.deadline
 	case p.table.Sockets[i].State == schema.Lobby && st.main == table.NoSocket:

@@ -66,7 +66,7 @@ func (p *Puddle) joined(i uint32, e *entry) []byte {
 	}
 	text := p.joinReply(i, e)
 	if e.order != nil {
-		text.ref(e.order.command.Ref)
+		text = text.ref(e.order.command.Ref)
 	}
 	return p.replyFrame(speaks, text)
 }

@@ -173,8 +173,7 @@ func (p *Puddle) claim(o *order, one *parcel, r uint32, key string) {
 	if sender == "" {
 		sender = one.id.String()
 	}
-	o.waits = true
-	p.busy(o.speaker)
+	p.wait(o)
 	p.ask(ipc.Question{Claim: &ipc.AskClaim{Sender: sender, Key: key, ID: receipt.messageID}}, func(reply *ipc.Reply) {
 		switch {
 		case !p.alive(o):

@@ -24,6 +24,7 @@ type standing struct {
 	door  *door
 	rooms []membership
 	entry *entry // its way into a room, while it is asked for something
+	order *order // what it said and is not done yet
 
 	key     string // opens its sibling; "" if there is none
 	sibling uint32 // the socket that commands it, or NoSocket

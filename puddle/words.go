@@ -72,13 +72,26 @@ func (p *Puddle) emptyRoom(r uint32, reason string) {
 		return
 	}
 	for _, i := range p.membersOf(r) {
-		if p.rooms[r] != nil && p.isInEntry(i, r) {
+		if p.rooms[r] == nil {
+			return
+		}
+		p.answerDrop(i, p.rooms[r].Name)
+		if p.sitsIn(i, r) {
 			p.expel(i, r, schema.CloseGone, "gone", reason)
 		}
 	}
 }
 
-func (p *Puddle) isInEntry(i, r uint32) bool { return slices.Contains(p.roomsOf(i), r) }
+// answerDrop tells who has dropped the room so, before it is put out of it.
+func (p *Puddle) answerDrop(i uint32, name string) {
+	if st := p.standing(i); st != nil && st.order != nil && st.order.command.Verb == schema.DropRoom {
+		if o := st.order; o.speaker == i {
+			p.finish(o, ok("drop room").text("room", name))
+		}
+	}
+}
+
+func (p *Puddle) sitsIn(i, r uint32) bool { return slices.Contains(p.roomsOf(i), r) }
 
 // entriesOf are those on the way into a room.
 func (p *Puddle) entriesOf(r uint32) (entries []*entry) {
@@ -101,7 +114,7 @@ func (p *Puddle) onPutOut(word *ipc.PutOut) {
 		sockets = append(sockets, i)
 	}
 	for _, i := range sockets {
-		if p.rooms[r] != nil && p.isInEntry(i, r) {
+		if p.rooms[r] != nil && p.sitsIn(i, r) {
 			p.expel(i, r, schema.CloseDenied, "denied", "put out of the room by its owner")
 		}
 	}

@@ -49,7 +49,7 @@ func DefaultSettings() Settings {
 		EntryTime:    10 * time.Second,
 		LobbyTime:    60 * time.Second,
 		HeaderBytes:  8 << 10,
-		MessageBytes: 8 << 20,
+		MessageBytes: 1 << 20,
 		Fragments:    1024,
 		OutboxBytes:  1 << 20,
 		Sockets:      1 << 20,

@@ -30,6 +30,7 @@ const (
 type admin struct {
 	address string // with the port that the kernel chose
 	server  *http.Server
+	mux     *http.ServeMux // takes more paths while it serves
 }
 
 // CheckAdmin says what is wrong with the form of an admin address.
@@ -43,7 +44,8 @@ func CheckAdmin(address string) error {
 	return nil
 }
 
-// openAdmin begins to serve metrics at address.
+// openAdmin begins to serve metrics at address; the API joins them once the
+// house can do what it asks for.
 func openAdmin(ctx context.Context, address string, metrics http.Handler, log *slog.Logger) (*admin, error) {
 	listener, err := listenAdmin(ctx, address)
 	if err != nil {
@@ -53,8 +55,8 @@ func openAdmin(ctx context.Context, address string, metrics http.Handler, log *s
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("/metrics", refuse(http.StatusMethodNotAllowed, schema.Malformed, "/metrics is read with GET"))
-	mux.HandleFunc("/", refuse(http.StatusNotFound, schema.NotFound, "there is only /metrics here"))
-	a := &admin{address: listener.Addr().String(), server: &http.Server{
+	mux.HandleFunc("/", refuse(http.StatusNotFound, schema.NotFound, "there are /metrics and /api/ here"))
+	a := &admin{address: listener.Addr().String(), mux: mux, server: &http.Server{
 		Handler:           ownHosts(host, mux),
 		ReadHeaderTimeout: adminHeaderTime,
 		ReadTimeout:       adminTime,

@@ -10,7 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema/store"
+	"github.com/porthouse/porthouse/supervisor/book"
+	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
 // registryTime is how long a stop waits for the registry's last commit.
@@ -19,15 +22,7 @@ const registryTime = 5 * time.Second
 // build makes everything that a house stands on, and no process. What it
 // returns can be torn down, with an error or without.
 func build(ctx context.Context, config Config) (s *supervisor, err error) {
-	s = &supervisor{
-		config: config, log: config.Log, begun: time.Now(),
-		tables: &tables{}, rooms: census{}, closings: closings{},
-		reports: make(chan report, SlotsMost), pokes: make(chan int), errands: make(chan errand),
-		leave: make(chan struct{}),
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s = empty(config)
 	if config.Puddles < 1 || config.Puddles > SlotsMost {
 		return s, fmt.Errorf("%d puddles: 1 to %d", config.Puddles, SlotsMost)
 	}
@@ -37,13 +32,29 @@ func build(ctx context.Context, config Config) (s *supervisor, err error) {
 		}
 	}
 	for _, part := range []func(context.Context) error{
-		s.buildFolder, s.buildStore, s.buildDoors, s.buildSlots, s.buildFaces,
+		s.buildFolder, s.buildStore, s.buildBook, s.buildDoors, s.buildSlots, s.buildFaces,
 	} {
 		if err := part(ctx); err != nil {
 			return s, err
 		}
 	}
 	return s, nil
+}
+
+// empty is a house with nothing in it.
+func empty(config Config) *supervisor {
+	s := &supervisor{
+		config: config, log: config.Log, begun: time.Now(),
+		tables: &tables{}, rooms: census{}, closings: closings{},
+		siblings: newSiblings(), claims: newClaims(), hits: newHits(), passes: newPasses(), changes: newChanges(),
+		reports: make(chan report, SlotsMost), pokes: make(chan int), errands: make(chan errand),
+		leave: make(chan struct{}),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
 }
 
 func (s *supervisor) buildFolder(context.Context) (err error) {
@@ -60,6 +71,33 @@ func (s *supervisor) buildStore(ctx context.Context) (err error) {
 	}
 	s.registry = newRegistry(s.store, s.log)
 	return nil
+}
+
+// buildBook opens the book, and the directory with the rooms in it.
+func (s *supervisor) buildBook(ctx context.Context) (err error) {
+	if s.book, err = book.Open(ctx, s.store, s.config.Defaults, s.config.Ceilings); err != nil {
+		return err
+	}
+	credentials, err := credential.New(s.config.Keys, clients{s.book})
+	if err != nil {
+		return err
+	}
+	s.verifier = credentials
+	s.book.Hasher, s.book.Primary = credentials.Hash, s.config.Primary
+	s.book.OnChange(s.heard)
+	s.buildDirectory()
+	return nil
+}
+
+func (s *supervisor) buildDirectory() {
+	s.directory = newDirectory(s.config.Settings.Transient, s.book.Defaults(false))
+	s.directory.tell, s.directory.note, s.directory.indexOf = s.tell, s.registry.note, s.rooms.index
+	s.directory.present = func(slot int, index uint32, ref uint64) (table.Presence, bool) {
+		return s.slots[slot].table.Present(index, ref)
+	}
+	for _, room := range s.book.Rooms() {
+		s.keep(room)
+	}
 }
 
 func (s *supervisor) buildDoors(ctx context.Context) (err error) {
@@ -103,6 +141,8 @@ func (s *supervisor) tearDown() {
 	default:
 		close(s.leave)
 	}
+	s.end()
+	s.working.Wait() // the database is not looked at any more
 	var errs []error
 	if s.control != nil {
 		errs = append(errs, s.control.stopListening())

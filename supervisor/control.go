@@ -1,9 +1,13 @@
 package supervisor
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -19,10 +23,14 @@ const (
 	askTime    = 5 * time.Second  // to say what one wants
 	answerTime = 10 * time.Second // to take a word of the answer
 	closeTime  = 3 * time.Second  // for a puddle to find a sequence
+	doTime     = 30 * time.Second // for an operation or a message to be done
 	batchMost  = 1000             // sequences in a word
 )
 
-// control answers the command line.
+// operator is who the control socket lets in.
+var operator = schema.Identity{Admin: true}
+
+// control answers the command line, and what the admin API asks for.
 type control struct {
 	house    *supervisor
 	listener *net.UnixListener
@@ -38,6 +46,9 @@ func openControl(s *supervisor) (*control, error) {
 		return nil, err
 	}
 	c := &control{house: s, listener: listener, places: make(chan struct{}, askersMost)}
+	if s.admin != nil {
+		newAPI(apiFace{c}, s.log).serveOn(s.admin.mux)
+	}
 	go c.serve()
 	return c, nil
 }
@@ -105,7 +116,18 @@ func (c *control) answer(socket *net.UnixConn) {
 	case ask.Sequences != nil:
 		c.sequences(conn, *ask.Sequences)
 	case ask.Close != nil:
+		if ask.Close.Client != "" {
+			ask.Close.Sequences = append(ask.Close.Sequences, c.house.registry.of(ask.Close.Client)...)
+		}
 		c.closeSequences(conn, *ask.Close)
+	case ask.Do != nil:
+		c.tell(conn, c.do(ask.Do.Operation))
+	case ask.Send != nil:
+		c.tell(conn, c.send(ask.Send.Hit))
+	case ask.Pass != nil:
+		c.tell(conn, c.pass())
+	case ask.Backup != nil:
+		c.tell(conn, c.backup(ask.Backup.File))
 	default:
 		c.tell(conn, ipc.Answer{Refused: &schema.Refusal{
 			Code: schema.Unknown, Message: "the house that is up does not know this command: it is another version, see porthouse status",
@@ -200,40 +222,69 @@ func (slot *slot) status() ipc.PuddleStatus {
 	return p
 }
 
-// sequences lists what the tables have: the registry is behind them.
+// sequences lists what the tables have; of whom and where, the registry tells.
 func (c *control) sequences(conn *ipc.Conn, ask ipc.AskSequences) {
-	for number := range c.house.config.Puddles {
-		for batch := range slices.Chunk(c.sequencesIn(number, ask.Room), batchMost) {
-			if c.tell(conn, ipc.Answer{Sequences: batch}) != nil {
-				return
-			}
+	for batch := range slices.Chunk(c.house.listed(ask), batchMost) {
+		if c.tell(conn, ipc.Answer{Sequences: batch}) != nil {
+			return
 		}
 	}
 	c.tell(conn, ipc.Answer{Done: true})
 }
 
-// sequencesIn lists a slot's, of one room or, where it is "", of all.
-func (c *control) sequencesIn(number int, room string) (all []ipc.Sequence) {
-	c.house.tables.look(func(slot int, t *table.Table) {
-		if slot != number {
-			return
+// do has an operation done as the operator.
+func (c *control) do(op schema.Operation) ipc.Answer {
+	ctx, cancel := context.WithTimeout(c.house.life, doTime)
+	defer cancel()
+	op.By = operator
+	result, refusal, err := c.house.do(ctx, op)
+	if err == nil && refusal == nil {
+		var text []byte
+		if text, err = json.Marshal(result); err == nil {
+			return ipc.Answer{JSON: text}
 		}
-		for seen := range t.Sequences {
-			if seen.State != schema.Handshake && (room == "" || seen.Room == room) {
-				all = append(all, sequenceOf(slot, seen))
-			}
-		}
-	})
-	return all
+	}
+	if err != nil {
+		c.house.log.Error("control socket: an operation failed", "noun", op.Noun, "verb", op.Verb, "error", err)
+		refusal = &schema.Refusal{Code: schema.Unavailable, Message: fmt.Sprintf("%s %s failed: %v", op.Noun, op.Verb, err)}
+	}
+	return ipc.Answer{Refused: refusal}
 }
 
-func sequenceOf(slot int, seen table.Seen) ipc.Sequence {
-	q := ipc.Sequence{
-		ID: seen.ID, Slot: slot, State: seen.State.String(), Rooms: []string{},
-		Address: seen.Address.String(), Since: seen.Since.UTC(),
+// send has a message sent as the operator.
+func (c *control) send(hit ipc.Hit) ipc.Answer {
+	ctx, cancel := context.WithTimeout(c.house.life, doTime)
+	defer cancel()
+	hit.Identity = operator
+	status, text := c.house.send(ctx, hit)
+	if status == http.StatusOK {
+		return ipc.Answer{JSON: text}
 	}
-	if seen.Room != "" {
-		q.Rooms = append(q.Rooms, seen.Room)
+	refusal := new(schema.Refusal)
+	if json.Unmarshal(text, refusal) != nil || refusal.Code == "" {
+		refusal = &schema.Refusal{Code: schema.Unavailable, Message: fmt.Sprintf("the message was answered with status %d", status)}
 	}
-	return q
+	return ipc.Answer{Refused: refusal}
+}
+
+// pass lets the command line in at the shared port.
+func (c *control) pass() ipc.Answer {
+	pass := ipc.Pass{Token: c.house.pass(), Primary: c.house.config.Primary}
+	for _, d := range c.house.doors { // which never change
+		pass.Listen = append(pass.Listen, d.address.String())
+	}
+	return ipc.Answer{Pass: &pass}
+}
+
+// backup copies the database, which goes on being written.
+func (c *control) backup(file string) ipc.Answer {
+	err := c.house.store.Backup(c.house.life, file)
+	if err == nil {
+		return ipc.Answer{Done: true}
+	}
+	code := schema.Unavailable
+	if errors.Is(err, fs.ErrExist) {
+		code = schema.Exists
+	}
+	return ipc.Answer{Refused: &schema.Refusal{Code: code, Message: err.Error()}}
 }

@@ -1,6 +1,7 @@
 // Package supervisor stands a house up and keeps it: it makes the listeners,
 // starts, watches and replaces puddles, is the only writer of the registry,
-// and answers the control socket and the admin address. It serves no socket.
+// answers puddles' questions about rooms and credentials, the control socket
+// and the admin address. It serves no socket.
 // One select owns all of its state; policy.go says what happens to a puddle.
 package supervisor
 
@@ -11,12 +12,15 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
+	"github.com/porthouse/porthouse/supervisor/book"
+	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
 // SlotsMost is how many puddles a house can have.
@@ -35,6 +39,10 @@ type Config struct {
 	Data     string   // the data folder
 	Admin    string   // address of the metrics, or AdminOff
 	Settings schema.Settings
+	Primary  string          // the primary host, lowercase; "": every host is
+	Defaults schema.Said     // of rules (--defaults)
+	Ceilings schema.Ceilings // of rules
+	Keys     credential.Config
 	Drain    time.Duration // how long a stop waits for sockets to end
 	Version  string
 
@@ -86,6 +94,19 @@ type supervisor struct {
 	rooms    census
 	count    roomCount // atomic: how many rooms, for the metrics
 	closings closings
+
+	book      *book.Book // locks itself
+	verifier  verifier   // may be used from everywhere
+	directory *directory
+	siblings  *siblings
+	claims    *claims
+	hits      *hits
+	passes    *passes  // locks itself
+	changes   *changes // locks itself
+
+	life    context.Context // of what runs beside the select
+	end     context.CancelFunc
+	working sync.WaitGroup
 
 	admin   *admin
 	control *control
@@ -144,13 +165,17 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.reported(r)
 		case n := <-s.pokes:
 			s.follow(s.slots[n])
+		case <-s.changes.wake:
+			s.takeChanges()
 		case e := <-s.errands:
+			s.takeChanges() // an errand may come from who made them
 			e.do()
 			close(e.done)
 		case <-timer:
 			s.timers()
 		case <-second.C:
 			s.watch()
+			s.expire()
 		}
 	}
 	close(s.leave)

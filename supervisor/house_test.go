@@ -247,7 +247,7 @@ func (h *testHouse) checkMetrics(front Front, sockets int) {
 		{"/metrics", "localhost:1234", 200},
 		{"/metrics", "[::1]", 200},
 		{"/", "127.0.0.1", 404},
-		{"/api/status", "127.0.0.1", 404},
+		{"/api/status", "127.0.0.1", 401},
 	} {
 		request, _ := http.NewRequest("GET", "http://"+front.Admin+c.path, nil)
 		request.Host = c.host

@@ -84,8 +84,8 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		sum.add(t)
 	})
 	sum.collect(to)
-	gauge(to, roomsDesc, uint64(c.house.count.Load()), string(store.Transient))
-	gauge(to, roomsDesc, 0, string(store.Persistent)) // there are none yet
+	gauge(to, roomsDesc, uint64(c.house.count.transient.Load()), string(store.Transient))
+	gauge(to, roomsDesc, uint64(c.house.count.persistent.Load()), string(store.Persistent))
 	for _, result := range handoverResults {
 		counter(to, handoverDesc, 0, result) // sockets are not handed over yet
 	}

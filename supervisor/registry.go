@@ -3,10 +3,8 @@ package supervisor
 import (
 	"container/list"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,15 +35,17 @@ type registry struct {
 	abandon chan struct{} // stop as it is
 	stopped chan struct{}
 
-	mu        sync.Mutex
-	closed    bool
-	queue     *list.List // of entry, the oldest change first
-	flight    []entry    // in the commit under way, the oldest first
-	sequences map[schema.SequenceID]*sequenceEntry
-	held      map[schema.SequenceID]heldSequence // the rows there are
-	puddles   *rowTable[int, store.Puddle]
-	rooms     *rowTable[string, store.Room]
-	lastErr   error // of the last attempt
+	mu         sync.Mutex
+	closed     bool
+	queue      *list.List // of entry, the oldest change first
+	flight     []entry    // in the commit under way, the oldest first
+	sequences  map[schema.SequenceID]*sequenceEntry
+	held       map[schema.SequenceID]heldSequence // the rows there are
+	attendance finder                             // by room, what is true now
+	clients    finder                             // by client, likewise
+	puddles    *rowTable[int, store.Puddle]
+	rooms      *rowTable[string, store.Room]
+	lastErr    error // of the last attempt
 
 	// of the goroutine alone
 	swept        bool
@@ -66,18 +66,20 @@ func newRegistry(st *store.Store, log *slog.Logger) *registry {
 
 func emptyRegistry(st *store.Store, log *slog.Logger) *registry {
 	return &registry{
-		st:        st,
-		log:       log,
-		wake:      make(chan struct{}, 1),
-		closing:   make(chan struct{}),
-		abandon:   make(chan struct{}),
-		stopped:   make(chan struct{}),
-		queue:     list.New(),
-		sequences: make(map[schema.SequenceID]*sequenceEntry),
-		held:      make(map[schema.SequenceID]heldSequence),
-		puddles:   newRowTable(putPuddle),
-		rooms:     newRowTable(putRoom),
-		troubles:  make(map[string]bool),
+		st:         st,
+		log:        log,
+		wake:       make(chan struct{}, 1),
+		closing:    make(chan struct{}),
+		abandon:    make(chan struct{}),
+		stopped:    make(chan struct{}),
+		queue:      list.New(),
+		sequences:  make(map[schema.SequenceID]*sequenceEntry),
+		held:       make(map[schema.SequenceID]heldSequence),
+		attendance: make(finder),
+		clients:    make(finder),
+		puddles:    newRowTable(putPuddle),
+		rooms:      newRowTable(putRoom),
+		troubles:   make(map[string]bool),
 	}
 }
 
@@ -138,8 +140,8 @@ func (r *registry) close(ctx context.Context) error {
 	return fmt.Errorf("registry stopped with %d entries unwritten: %w: %w", left, ctx.Err(), r.lastErr)
 }
 
-// sequence finds or makes the pending entry of a sequence.
-func (r *registry) sequence(id schema.SequenceID) *sequenceEntry {
+// entryOf finds or makes the pending entry of a sequence.
+func (r *registry) entryOf(id schema.SequenceID) *sequenceEntry {
 	e := r.sequences[id]
 	if e == nil {
 		e = &sequenceEntry{id: id}
@@ -269,128 +271,4 @@ func (r *registry) abandoned() bool {
 	default:
 		return false
 	}
-}
-
-// takeOff moves the oldest entries, up to a chunk of rows, from the queue
-// into flight. None that was queued after cutoff: its window is not over.
-func (r *registry) takeOff(cutoff time.Time) (batch store.Batch) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for rows := 0; rows < chunkRows; {
-		front := r.queue.Front()
-		if front == nil {
-			break
-		}
-		e := front.Value.(entry)
-		p := e.place()
-		if p.since.After(cutoff) {
-			break
-		}
-		r.queue.Remove(front)
-		p.queued, p.flying, p.flownSince = nil, true, p.since
-		r.flight = append(r.flight, e)
-		rows += e.add(r, &batch)
-	}
-	return batch
-}
-
-// land ends a flight. Entries that were changed during it are queued already
-// and stay so; repeating what was committed with them does no harm.
-func (r *registry) land(batch *store.Batch, failed error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if failed == nil {
-		r.hold(batch)
-	}
-	for _, e := range slices.Backward(r.flight) {
-		p := e.place()
-		p.flying = false
-		if failed != nil { // back to where it was
-			if p.queued != nil {
-				r.queue.Remove(p.queued)
-			}
-			p.since = p.flownSince
-			p.queued = r.queue.PushFront(e)
-		}
-		e.settle(r)
-		if p.queued == nil || e.idle(r) {
-			r.drop(e)
-		}
-	}
-	clear(r.flight)
-	r.flight = r.flight[:0]
-}
-
-// hold keeps what the database holds now.
-func (r *registry) hold(batch *store.Batch) {
-	for _, id := range batch.SequencesGone {
-		delete(r.held, id)
-	}
-	for _, row := range batch.Sequences {
-		held := r.held[row.ID]
-		held.slot = row.Slot
-		r.held[row.ID] = held
-	}
-	for _, s := range batch.Left {
-		if held, exists := r.held[s.Sequence]; exists {
-			r.held[s.Sequence] = held.without(s.Room)
-		}
-	}
-	for _, s := range batch.Joined {
-		if held, exists := r.held[s.Sequence]; exists {
-			r.held[s.Sequence] = held.with(s.Room)
-		}
-	}
-	r.puddles.hold(batch.PuddlesGone, batch.Puddles, func(p store.Puddle) int { return p.Slot })
-	r.rooms.hold(batch.RoomsGone, batch.Rooms, func(m store.Room) string { return m.Name })
-}
-
-// trouble sets the pause before the next attempt, and logs a kind of trouble
-// once until it has healed.
-func (r *registry) trouble(err error) {
-	now := time.Now()
-	if r.backoff == 0 {
-		r.troubleSince = now
-	}
-	r.setLast(err)
-	r.backoff = min(max(2*r.backoff, retryFirst), retryMost)
-	r.retryAt = now.Add(r.backoff)
-	kind := troubleKind(err)
-	if r.troubles[kind] {
-		return
-	}
-	r.troubles[kind] = true
-	r.log.Error("registry cannot write and tries again; sockets are served on", "trouble", kind, "error", err)
-}
-
-func (r *registry) healed() {
-	if r.backoff == 0 {
-		return
-	}
-	r.backoff = 0
-	r.setLast(nil)
-	clear(r.troubles)
-	r.log.Info("registry writes again", "after", time.Since(r.troubleSince).Round(time.Millisecond))
-}
-
-func (r *registry) setLast(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lastErr = err
-}
-
-func troubleKind(err error) string {
-	switch {
-	case errors.Is(err, store.ErrFull):
-		return "full"
-	case errors.Is(err, store.ErrLocked):
-		return "locked"
-	case errors.Is(err, store.ErrIO):
-		return "io"
-	case errors.Is(err, store.ErrCorrupt):
-		return "corrupt"
-	case errors.Is(err, store.ErrUnwritable):
-		return "unwritable"
-	}
-	return "other"
 }

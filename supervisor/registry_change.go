@@ -21,13 +21,26 @@ type (
 
 func (c sequenceRow) merge(r *registry) {
 	row := store.Sequence(c)
-	e := r.sequence(row.ID)
+	if before, lives := r.standingOf(row.ID); lives && before.client != row.Client {
+		r.clients.remove(before.client, row.ID)
+	}
+	if row.Client != "" {
+		r.clients.add(row.Client, row.ID)
+	}
+	e := r.entryOf(row.ID)
 	e.row = &row
 	r.touch(e)
 }
 
 func (c sequenceGone) merge(r *registry) {
-	e := r.sequence(schema.SequenceID(c))
+	id := schema.SequenceID(c)
+	if before, lives := r.standingOf(id); lives {
+		r.clients.remove(before.client, id)
+		for _, room := range before.rooms {
+			r.attendance.remove(room, id)
+		}
+	}
+	e := r.entryOf(id)
 	e.gone, e.row, e.rooms = true, nil, nil
 	r.touch(e)
 }
@@ -36,7 +49,8 @@ func (c roomJoined) merge(r *registry) {
 	if !r.lives(c.Sequence) { // ignore stale joins
 		return
 	}
-	e := r.sequence(c.Sequence)
+	r.attendance.add(c.Room, c.Sequence)
+	e := r.entryOf(c.Sequence)
 	if e.gone || e.flying || !r.held[c.Sequence].in(c.Room) {
 		e.stand(c.Room, true)
 	} else {
@@ -49,7 +63,8 @@ func (c roomLeft) merge(r *registry) {
 	if !r.lives(c.Sequence) {
 		return
 	}
-	e := r.sequence(c.Sequence)
+	r.attendance.remove(c.Room, c.Sequence)
+	e := r.entryOf(c.Sequence)
 	if !e.gone && (e.flying || r.held[c.Sequence].in(c.Room)) {
 		e.stand(c.Room, false)
 	} else {

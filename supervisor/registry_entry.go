@@ -90,8 +90,9 @@ func (e *sequenceEntry) forget(r *registry) { delete(r.sequences, e.id) }
 
 // heldSequence is what the database holds of a sequence.
 type heldSequence struct {
-	slot  int
-	rooms []unique.Handle[string] // sorted by name
+	slot   int
+	client unique.Handle[string]
+	rooms  []unique.Handle[string] // sorted by name
 }
 
 func (h heldSequence) find(room string) (at int, found bool) {

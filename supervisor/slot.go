@@ -97,6 +97,7 @@ func (s *supervisor) launch(slot *slot) {
 		LogLevel: int(s.config.LogLevel),
 		LogJSON:  s.config.LogJSON,
 	}}})
+	s.say(slot, s.addresses())
 }
 
 // introduce links a fresh puddle with each that lives, and lets it serve.
@@ -180,10 +181,14 @@ func (s *supervisor) bury(slot *slot) {
 // rows, its table.
 func (s *supervisor) clearUp(slot *slot) {
 	if slot.process != nil {
-		slot.process.dropWords()
+		slot.process.words.drop()
 		slot.process = nil
 	}
-	s.vacate(slot)
+	s.vacate(slot, func(table.News) {})
+	s.directory.vacate(slot.number)
+	s.siblings.vacate(slot.number)
+	s.hits.vacate(slot.number)
+	s.countRooms()
 	if err := slot.table.Reset(); err != nil {
 		s.log.Error("table cannot be cleared", "puddle", slot.number, "error", err)
 	}
@@ -203,42 +208,6 @@ func (s *supervisor) noteSlot(slot *slot) {
 		row.PID = slot.process.pid
 	}
 	s.registry.note(puddleRow(row))
-}
-
-// reported takes what a process did. What a former one did is past.
-func (s *supervisor) reported(r report) {
-	slot := s.slots[r.from.slot]
-	if slot.process != r.from {
-		return
-	}
-	switch {
-	case r.exit != "":
-		slot.reason = r.exit
-		s.happen(slot, exited)
-	case r.mute != nil:
-		s.log.Warn("puddle cannot be spoken with: killing it", "puddle", slot.number, "pid", r.from.pid, "error", r.mute)
-		s.happen(slot, hung)
-	case r.word.Started != nil:
-		s.happen(slot, started)
-	case r.word.Ready != nil:
-		s.happen(slot, ready)
-	case r.word.Hung != nil:
-		s.hangs(slot, r.word.Hung.Slot)
-	case r.word.Closed != nil:
-		s.closings.answered(r.word.Closed)
-	}
-}
-
-// hangs kills a puddle that its peer waits for in vain.
-func (s *supervisor) hangs(teller *slot, number int) {
-	if number < 0 || number >= len(s.slots) || number == teller.number {
-		return
-	}
-	slot := s.slots[number]
-	if slot.state == linking || slot.state == serving {
-		s.log.Warn("puddle hangs: killing it", "puddle", number, "told_by", teller.number)
-	}
-	s.happen(slot, hung)
 }
 
 // nextTimer fires when the first slot is due or overdue.

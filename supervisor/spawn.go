@@ -24,7 +24,6 @@ const PuddleCommand = "puddle"
 const LastWordsDescriptor = ipc.LinkDescriptor + 1
 
 const (
-	wordsMost     = 256             // that may wait for a puddle; beyond, it hangs
 	wordTime      = 5 * time.Second // to take one
 	lastWordsMost = 16 << 10
 	lastWordsTime = 100 * time.Millisecond
@@ -37,24 +36,18 @@ type process struct {
 	pid   int
 	cmd   *exec.Cmd
 	link  *ipc.Conn
-	words chan letter
+	words *letters
 	gone  chan struct{} // closed when it was waited for
 }
 
-// letter is a word to a puddle; its descriptors are closed once sent.
-type letter struct {
-	word        ipc.ToPuddle
-	descriptors []int
-	keep        bool // the descriptors
-}
-
-// report is what a process did: said something, or ended (exit is why), or
-// its link broke.
+// report is what a process did: said something, with descriptors that are the
+// reader's, or ended (exit is why), or its link broke.
 type report struct {
-	from *process
-	word *ipc.FromPuddle
-	exit string
-	mute error
+	from        *process
+	word        *ipc.FromPuddle
+	descriptors []int
+	exit        string
+	mute        error
 }
 
 // spawn starts a process for a slot; what it does comes as reports until
@@ -77,7 +70,7 @@ func spawn(executable string, slot int, reports chan<- report, leave <-chan stru
 		return nil, err
 	}
 	defer last.Close()
-	p := &process{slot: slot, link: link, words: make(chan letter, wordsMost), gone: make(chan struct{})}
+	p := &process{slot: slot, link: link, words: newLetters(), gone: make(chan struct{})}
 	p.cmd = exec.Command(executable, PuddleCommand, strconv.Itoa(slot)) // the number is for ps
 	p.cmd.Stdout, p.cmd.Stderr = os.Stderr, os.Stderr
 	p.cmd.ExtraFiles = []*os.File{theirEnd, last}
@@ -92,6 +85,7 @@ func spawn(executable string, slot int, reports chan<- report, leave <-chan stru
 		select {
 		case reports <- r:
 		case <-leave:
+			closeDescriptors(r.descriptors)
 		}
 	}
 	go p.write(tell)
@@ -136,33 +130,29 @@ func (p *process) read(tell func(report)) {
 	for {
 		var word ipc.FromPuddle
 		descriptors, err := p.link.Receive(&word)
-		for _, fd := range descriptors {
-			unix.Close(fd)
-		}
 		if err != nil {
 			p.muted(err, tell)
 			return
 		}
-		tell(report{from: p, word: &word})
+		tell(report{from: p, word: &word, descriptors: descriptors})
 	}
 }
 
 func (p *process) write(tell func(report)) {
 	for {
-		select {
-		case <-p.gone:
-			p.dropWords()
+		l, ok := p.words.next(p.gone)
+		if !ok {
+			p.words.drop()
 			return
-		case l := <-p.words:
-			p.link.Unix().SetWriteDeadline(time.Now().Add(wordTime))
-			err := p.link.Send(l.word, l.descriptors...)
-			l.close()
-			if err != nil {
-				p.muted(err, tell)
-				<-p.gone
-				p.dropWords()
-				return
-			}
+		}
+		p.link.Unix().SetWriteDeadline(time.Now().Add(wordTime))
+		err := p.link.Send(l.word, l.descriptors...)
+		l.close()
+		if err != nil {
+			p.muted(err, tell)
+			<-p.gone
+			p.words.drop()
+			return
 		}
 	}
 }
@@ -176,35 +166,13 @@ func (p *process) muted(err error, tell func(report)) {
 	}
 }
 
-func (p *process) dropWords() {
-	for {
-		select {
-		case l := <-p.words:
-			l.close()
-		default:
-			return
-		}
-	}
-}
-
-func (l letter) close() {
-	if l.keep {
-		return
-	}
-	for _, fd := range l.descriptors {
-		unix.Close(fd)
-	}
-}
-
 // say queues a word; false: the process has not taken so many that it hangs.
 func (p *process) say(l letter) bool {
-	select {
-	case p.words <- l:
+	if p.words.put(l) {
 		return true
-	default:
-		l.close()
-		return false
 	}
+	l.close()
+	return false
 }
 
 func (p *process) kill() error {

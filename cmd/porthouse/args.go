@@ -12,7 +12,7 @@ import (
 // names. By itself it takes nothing for a flag that stands after a name. What
 // it does not know it refuses, in one line.
 func arrange(app *cli.App, args []string) ([]string, error) {
-	a := arrangement{name: app.Name, commands: app.Commands, known: flagsOf(app)}
+	a := arrangement{name: app.Name, commands: app.Commands, app: app}
 	if err := a.read(args); err != nil {
 		return nil, usage(err)
 	}
@@ -23,7 +23,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 type arrangement struct {
 	name     string         // of the command so far, with its parents
 	commands []*cli.Command // that may come next
-	known    map[string]cli.DocGenerationFlag
+	app      *cli.App
 
 	path     []string
 	command  *cli.Command // nil: none named yet
@@ -98,12 +98,12 @@ func (a *arrangement) flag(args []string) (taken int, err error) {
 		a.help = true
 		return 1, nil
 	}
-	f, known := a.known[name]
-	if !known {
-		return 0, fmt.Errorf("unknown flag --%s; see %s --help", name, a.name)
+	takesValue, err := a.takesValue(name)
+	if err != nil {
+		return 0, err
 	}
 	taken = 1
-	if f.TakesValue() && !joined {
+	if takesValue && !joined {
 		if taken = 2; len(args) < 2 {
 			return 0, fmt.Errorf("--%s needs a value; see %s --help", name, a.name)
 		}
@@ -137,21 +137,38 @@ func takesFlag(command *cli.Command, name string) bool {
 	return slices.ContainsFunc(command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }
 
-// flagsOf are the flags of all commands: one may stand before its command.
-// Those of one name agree on whether they take a value.
-func flagsOf(app *cli.App) map[string]cli.DocGenerationFlag {
-	all := make(map[string]cli.DocGenerationFlag)
-	var add func([]*cli.Command)
-	add = func(commands []*cli.Command) {
-		for _, command := range commands {
-			for _, f := range command.Flags {
-				for _, name := range f.Names() {
-					all[name] = f.(cli.DocGenerationFlag)
-				}
-			}
-			add(command.Subcommands)
+// takesValue tells whether a flag takes the word behind it: as the command has
+// it, or where the command is still to come, as those have it that may come.
+func (a *arrangement) takesValue(name string) (bool, error) {
+	reach := a.commands
+	if a.command != nil && len(a.commands) == 0 {
+		reach = []*cli.Command{a.command}
+	}
+	meant := flagsNamed(name, reach)
+	switch {
+	case len(meant) > 0:
+	case len(flagsNamed(name, a.app.Commands)) > 0:
+		return false, fmt.Errorf("%s has no flag --%s; see %s --help", a.name, name, a.name)
+	default:
+		return false, fmt.Errorf("unknown flag --%s; see %s --help", name, a.name)
+	}
+	for _, f := range meant[1:] {
+		if f.TakesValue() != meant[0].TakesValue() {
+			return false, fmt.Errorf("--%s means different things to different commands: write it behind the command", name)
 		}
 	}
-	add(app.Commands)
+	return meant[0].TakesValue(), nil
+}
+
+// flagsNamed are the flags of a name that commands and those below them have.
+func flagsNamed(name string, commands []*cli.Command) (all []cli.DocGenerationFlag) {
+	for _, command := range commands {
+		for _, f := range command.Flags {
+			if slices.Contains(f.Names(), name) {
+				all = append(all, f.(cli.DocGenerationFlag))
+			}
+		}
+		all = append(all, flagsNamed(name, command.Subcommands)...)
+	}
 	return all
 }

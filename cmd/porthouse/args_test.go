@@ -27,10 +27,30 @@ func TestArrange(t *testing.T) {
 		"sequence help":                         "sequence --help",
 		"puddle 3":                              "puddle -- 3",
 		"stop -":                                "stop -- -",
+		"client add alice --admin --primary":    "client add --admin --primary -- alice",
+		"client --admin add alice":              "client add --admin -- alice",
+		"up --admin off --primary host":         "up --admin off --primary host",
+		"room set r password=- -- -x=1":         "room set -- r password=- -x=1",
+		"send chat - --to a":                    "send --to a -- chat -",
+		"--room a endpoint add h":               "endpoint add --room a -- h",
 	} {
 		got, err := arrange(NewMain().app(), strings.Fields(given))
 		if err != nil || !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%s → %s, %v; want %s", given, strings.Join(got, " "), err, want)
+		}
+	}
+}
+
+func TestArrangeRefuses(t *testing.T) {
+	for given, says := range map[string]string{
+		"--admin client add alice": "different things",
+		"client list --admin":      "client list has no flag --admin",
+		"client set a b=c --owner": "client set has no flag --owner",
+		"client --listen x add a":  "client has no flag --listen",
+		"client add a --colour":    "unknown flag --colour",
+	} {
+		if got, err := arrange(NewMain().app(), strings.Fields(given)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s → %q, %v; want …%s", given, got, err, says)
 		}
 	}
 }

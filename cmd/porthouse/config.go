@@ -136,7 +136,7 @@ func (c *configuration) judgeOpen() error {
 	if !c.open {
 		return nil
 	}
-	c.limits().LocalHosts = true
+	c.limits().LocalHosts = c.house.Primary == ""
 	if c.given["listen"] == fromNowhere {
 		c.house.Listen = []string{"localhost:8080"}
 	}
@@ -182,9 +182,9 @@ func readConfig(path string) (*configFile, error) {
 
 // take reads the keys, in the order of the file's lines.
 func (f *configFile) take(raw map[string]any) error {
-	known := make(map[string]bool)
+	known := make(map[string]settingKind)
 	for _, s := range settings() {
-		known[s.name] = true
+		known[s.name] = s.kind
 	}
 	keys := make([]string, 0, len(raw))
 	for key := range raw {
@@ -192,10 +192,14 @@ func (f *configFile) take(raw map[string]any) error {
 	}
 	slices.SortFunc(keys, func(a, b string) int { return f.line(a) - f.line(b) })
 	for _, key := range keys {
-		if !known[key] {
+		kind, is := known[key]
+		if !is {
 			return usage(fmt.Errorf("%s: unknown key; see porthouse up --help", f.place(key)))
 		}
 		text, err := textOf(raw[key])
+		if table, isTable := raw[key].(map[string]any); isTable && kind == object {
+			text, err = rulesOf(table)
+		}
 		if err != nil {
 			return usage(fmt.Errorf("%s: %w", f.place(key), err))
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/supervisor"
+	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
 // configured is what up would have, or its error.
@@ -101,11 +102,16 @@ func TestOpen(t *testing.T) {
 		{`transient = "nobody"`, "--open", loopback, schema.TransientAnyone},
 		{"open = true", "--transient nobody", loopback, schema.TransientNobody},
 		{"", "--open --transient anyone", loopback, schema.TransientAnyone},
+		{"", "--open --primary h.example", loopback, schema.TransientAnyone},
 		{"", "--transient authenticated", []string{":8080"}, schema.TransientAuthenticated},
 	} {
 		conf, err := configured(t, nil, c.file, strings.Fields(c.args)...)
 		if err != nil || !reflect.DeepEqual(conf.house.Listen, c.listen) || conf.house.Settings.Transient != c.transient {
 			t.Errorf("%s %s: %+v, %v", c.file, c.args, conf, err)
+			continue
+		}
+		if local := conf.open && conf.house.Primary == ""; conf.house.Settings.LocalHosts != local {
+			t.Errorf("%s %s: takes only local hosts: %v", c.file, c.args, !local)
 		}
 	}
 }
@@ -116,6 +122,9 @@ func TestConfigRefused(t *testing.T) {
 		{"[limits]\nping = \"5s\"", "house.toml:1: limits: unknown key"},
 		{"puddles = 0", `house.toml:1: puddles: "0" is no whole number`},
 		{"\nputtles=1\npuddles=0", "house.toml:2: puttles: unknown key"},
+		{"[defaults]\nsize = 1\ncolour = 2", `house.toml:1: defaults: "colour" is no rule`},
+		{"ceilings = 7", "house.toml:1: ceilings: open 7"},
+		{"[drain]\nx = 1", "house.toml:1: drain: map[x:1]"},
 		{"puddles = 1.5", "house.toml:1: puddles: 1.5"},
 		{"listen = [1]", "house.toml:1: listen:"},
 		{"ping = 5", `house.toml:1: ping: "5" is no time`},
@@ -136,6 +145,48 @@ func TestConfigRefused(t *testing.T) {
 		if _, err := configured(t, environment{name: "0"}, ""); err == nil || !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("%s=0: %v", name, err)
 		}
+	}
+}
+
+func TestHouseSettings(t *testing.T) {
+	folder := t.TempDir()
+	rules := filepath.Join(folder, "rules.json")
+	if err := os.WriteFile(rules, []byte(`{"size": 99}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := configured(t, environment{"PORTHOUSE_DEFAULTS": rules, "PORTHOUSE_JWT_AUDIENCE": "chat"}, `
+		primary = "Chat.Example.COM."
+		proxies = ["10.1.2.3/8", "192.0.2.1", "fd00::1/8"]
+		jwt-key = ["k=1=EdDSA:a.pem"]
+		entry-timeout = "3s"
+		[ceilings]
+		size = 100
+		to = "any"
+	`, "--jwt-key", "HS256:secret.txt", "--jwt-key", "k=2=ES256:b:c.pem", "--jwks", "a.json", "--jwks", "b.json",
+		"--lobby-timeout", "5s", "--post-bytes", "2MiB", "--gather", "16", "--jwt-issuer", "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, keys := conf.house, credential.Config{
+		Keys:    []credential.Key{{Algorithm: "HS256", File: "secret.txt"}, {ID: "k=2", Algorithm: "ES256", File: "b:c.pem"}},
+		KeySets: []string{"a.json", "b.json"}, Audience: "chat", Issuer: "me",
+	}
+	if !reflect.DeepEqual(h.Keys, keys) {
+		t.Errorf("keys %+v, want %+v", h.Keys, keys)
+	}
+	if h.Primary != "chat.example.com" || h.Settings.EntryTime != 3*time.Second || h.Settings.LobbyTime != 5*time.Second || h.Settings.PostBytes != 2<<20 {
+		t.Errorf("%+v", h)
+	}
+	if want := []string{"10.0.0.0/8", "192.0.2.1/32", "fd00::/8"}; !reflect.DeepEqual(h.Settings.Proxies, want) {
+		t.Errorf("proxies %q, want %q", h.Settings.Proxies, want)
+	}
+	if h.Defaults.String() != `{"size":99}` {
+		t.Errorf("defaults %s", h.Defaults)
+	}
+	large, _ := schema.ParseRules([]byte(`{"size":101}`))
+	_, over, _ := schema.Said{}.Apply(large, schema.DefaultRules())
+	if refusal := over.Within(h.Ceilings); refusal == nil || !strings.HasPrefix(refusal.Message, "size") {
+		t.Errorf("ceilings: %v", refusal)
 	}
 }
 

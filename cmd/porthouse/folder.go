@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/supervisor"
 )
 
@@ -47,6 +48,21 @@ func (m *Main) folders(c *cli.Context) ([]string, error) {
 		return []string{named}, nil
 	}
 	return []string{folderHere, folderSystem}, nil
+}
+
+// setting finds the text of a setting that a command has no flag for.
+func (m *Main) setting(c *cli.Context, name string) (s setting, text, place string, err error) {
+	file, err := readConfig(c.String(configFlag))
+	if err != nil {
+		return s, "", "", err
+	}
+	for _, s = range settings() {
+		if s.name == name {
+			text, _, place = m.find(c, &s, file)
+			return s, text, place, nil
+		}
+	}
+	panic("there is no setting " + name)
 }
 
 // folderToBe is the data folder of a house that is to stand: the one that is
@@ -109,9 +125,17 @@ func hear(conn *ipc.Conn) (*ipc.Answer, error) {
 		return nil, fmt.Errorf("the house did not answer: %w", err)
 	}
 	if answer.Refused != nil {
-		return nil, answer.Refused
+		return nil, refused(answer.Refused)
 	}
 	return &answer, nil
+}
+
+// refused is a refusal as an error: what makes no sense is wrong usage.
+func refused(refusal *schema.Refusal) error {
+	if refusal.Code == schema.Malformed {
+		return usage(refusal)
+	}
+	return refusal
 }
 
 // askOnce asks and hears one word.

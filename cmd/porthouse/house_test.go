@@ -35,8 +35,12 @@ type house struct {
 func newHouse(t *testing.T, puddles int, flags ...string) *house {
 	t.Helper()
 	h := &house{t: t, data: filepath.Join(t.TempDir(), "data"), log: &bytes.Buffer{}, ended: make(chan error, 1)}
-	if !slices.Contains(flags, "--transient") {
+	if !slices.Contains(flags, "--transient") && !slices.Contains(flags, "--open") {
 		flags = append(flags, "--open")
+	}
+	if at := slices.Index(flags, "--data"); at >= 0 {
+		h.data = flags[at+1]
+		flags = slices.Delete(slices.Clone(flags), at, at+2)
 	}
 	h.command = porthouse(append([]string{"up", "--listen", "127.0.0.1:0", "--admin", "off",
 		"--puddles", fmt.Sprint(puddles), "--data", h.data}, flags...)...)

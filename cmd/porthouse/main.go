@@ -29,6 +29,7 @@ const (
 // Main is the command as a value, so that a test can run it in its own
 // process.
 type Main struct {
+	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
 	LookupEnv func(name string) (value string, set bool)
@@ -37,7 +38,7 @@ type Main struct {
 
 // NewMain is the command as the shell runs it.
 func NewMain() *Main {
-	return &Main{Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv}
+	return &Main{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv}
 }
 
 // Run does what the arguments, without the program's name, say and returns
@@ -64,7 +65,7 @@ func oneLine(err error) string {
 }
 
 func (m *Main) app() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:      "porthouse",
 		Usage:     "WebSocket rooms on one port, served by a house of processes",
 		UsageText: "porthouse COMMAND [flags] [names]",
@@ -74,11 +75,14 @@ func (m *Main) app() *cli.App {
 
 and connect two WebSocket clients to ws://127.0.0.1:8080/chat: what one says,
 the other hears. Every other command speaks to the house that is up, over the
-control socket in its data folder. Flags may stand before or after names.
+control socket in its data folder; client, token, room, endpoint and backup
+also work on a house that is down. Flags may stand before or after names.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no house is up.`,
 		Commands: []*cli.Command{
 			m.upCommand(), m.statusCommand(), m.stopCommand(), m.sequenceCommand(),
+			m.clientCommand(), m.tokenCommand(), m.roomCommand(), m.endpointCommand(),
+			m.sendCommand(), m.joinCommand(), m.backupCommand(),
 			m.checkCommand(), m.versionCommand(), m.puddleCommand(),
 		},
 		Action: func(c *cli.Context) error {
@@ -90,6 +94,16 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no house is up.`,
 		ExitErrHandler:  func(*cli.Context, error) {},
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usage(err) },
 		HideHelpCommand: true, // arrange knows the word
+	}
+	hideHelp(app.Commands)
+	return app
+}
+
+// hideHelp lets "help" and "h" be names: of a client, a room, a message.
+func hideHelp(commands []*cli.Command) {
+	for _, command := range commands {
+		command.HideHelpCommand = true
+		hideHelp(command.Subcommands)
 	}
 }
 

@@ -78,6 +78,16 @@ func TestUsage(t *testing.T) {
 		{"puddle", exitUsage, "not by hand"},
 		{"sequence", exitUsage, "list, close"},
 		{"sequence close", exitUsage, "name one sequence or more"},
+		{"sequence list --room a --client", exitUsage, "--client needs a value"},
+		{"up --primary chat.example.com:80", exitUsage, "has a port"},
+		{"up --primary no/host", exitUsage, "is no host"},
+		{"up --proxies 10.0.0.0/33", exitUsage, "is no network"},
+		{"up --gather many", exitUsage, "--gather"},
+		{"up --jwt-key HS384:x", exitUsage, "[KID=]ALGORITHM:FILE"},
+		{"up --entry-timeout 1ms", exitUsage, "--entry-timeout"},
+		{"up --defaults {\"colour\":1}", exitUsage, `--defaults: "colour" is no rule`},
+		{"up --ceilings {\"size\":-1}", exitUsage, "--ceilings: size:"},
+		{"up --ceilings nowhere.json", exitUsage, "--ceilings: open nowhere.json: no such file"},
 		{"sequence close chat", exitUsage, `"chat" is no sequence`},
 		{"sequence list --room a/b/c", exitUsage, "--room"},
 		{"stop --drain soon", exitUsage, "--drain"},
@@ -87,8 +97,46 @@ func TestUsage(t *testing.T) {
 		{"stop", exitNoHouse, "no house is up"},
 		{"sequence list", exitNoHouse, "no house is up"},
 		{"sequence close ~0000000000000", exitNoHouse, "no house is up"},
+		{"sequence close --client alice", exitNoHouse, "no house is up"},
+		{"client", exitUsage, "add, list, show, set, passwd, totp, remove"},
+		{"client add", exitUsage, "name a client"},
+		{"client add a b", exitUsage, "takes a client"},
+		{"client set a", exitUsage, "key=value"},
+		{"client set a owner", exitUsage, `"owner" is no key=value`},
+		{"client set a owner=true owner=false", exitUsage, "owner is said twice"},
+		{"client list a", exitUsage, `"a" is one`},
+		{"client list", exitNoHouse, "./porthouse-data (no such folder) and /var/lib/porthouse"},
+		{"client add alice", exitNoHouse, "no house is up"},
+		{"client list --data elsewhere", exitNoHouse, "looked in elsewhere (no such folder)"},
+		{"token list a b", exitUsage, "at most one client"},
+		{"token add a --rooms ,", exitUsage, "--rooms: a name is empty"},
+		{"room add", exitUsage, "name a room"},
+		{"room add r --rules nowhere.json", exitFailed, "--rules: open nowhere.json: no such file"},
+		{"room add r --rules {", exitUsage, "--rules: it is no JSON"},
+		{"room set r", exitUsage, "key=value"},
+		{"room set r a=- b=-", exitUsage, "a and b cannot both be read"},
+		{"endpoint add h", exitUsage, "--room or --client, one of them"},
+		{"endpoint add h --room a --client b", exitUsage, "one of them"},
+		{"backup", exitUsage, "name a file"},
+		{"backup a.db", exitNoHouse, "no house is up"},
+		{"send", exitUsage, "name a room or a URL"},
+		{"send a b c", exitUsage, "3 names"},
+		{"send a/b/c text", exitUsage, "no room's name"},
+		{"send chat text", exitNoHouse, "no house is up"},
+		{"send chat text --token-file nowhere", exitNoHouse, "no house is up"},
+		{"send ws://127.0.0.1:1/chat text --token-file nowhere", exitFailed, "--token-file: open nowhere"},
+		{"send http://a:secret@127.0.0.1/chat text", exitUsage, "can be seen by others"},
+		{"join ws://127.0.0.1:1/chat?token=secret", exitUsage, "can be seen by others"},
+		{"join ftp://127.0.0.1/chat", exitUsage, "ftp is no scheme"},
+		{"join ws:///chat", exitUsage, "no host"},
+		{"join ws://127.0.0.1:1/chat?password=secret", exitFailed, "join http://127.0.0.1:1/chat: "},
+		{"join chat", exitNoHouse, "no house is up"},
+		{"join .", exitUsage, "no room's name"},
 	} {
 		got := run(t, nil, strings.Fields(c.args)...)
+		if strings.Contains(got.errors, "secret") {
+			t.Errorf("porthouse %s repeats a secret: %s", c.args, got.errors)
+		}
 		if got.code != c.code || !strings.Contains(got.errors, c.says) || strings.Count(got.errors, "\n") != 1 {
 			t.Errorf("porthouse %s: code %d, want %d; %q, want …%s", c.args, got.code, c.code, got.errors, c.says)
 		}
@@ -99,15 +147,32 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"help", "--help", "up --help", "up -h", "help up", "status --help", "stop --help",
-		"sequence --help", "sequence help", "sequence list --help", "sequence close --help", "check --help", "version --help"} {
-		got := run(t, nil, strings.Fields(args)...)
-		if got.code != exitDone || got.errors != "" || !strings.Contains(got.out, "   porthouse ") {
-			t.Errorf("porthouse %s: code %d, %q", args, got.code, got.errors)
+	for _, args := range []string{"help", "--help", "up -h", "help up", "sequence help"} {
+		helps(t, args)
+	}
+	for _, command := range NewMain().app().Commands {
+		if command.Hidden {
+			continue
 		}
-		if strings.Contains(got.out, "puddle [") {
-			t.Errorf("porthouse %s shows what is hidden", args)
+		helps(t, command.Name+" --help")
+		for _, sub := range command.Subcommands {
+			name := command.Name + " " + sub.Name
+			helps(t, name+" --help")
+			if !strings.Contains(sub.Description, "   porthouse "+name) {
+				t.Errorf("porthouse %s has no example", name)
+			}
 		}
+	}
+}
+
+func helps(t *testing.T, args string) {
+	t.Helper()
+	got := run(t, nil, strings.Fields(args)...)
+	if got.code != exitDone || got.errors != "" || !strings.Contains(got.out, "   porthouse ") {
+		t.Errorf("porthouse %s: code %d, %q", args, got.code, got.errors)
+	}
+	if strings.Contains(got.out, "puddle [") {
+		t.Errorf("porthouse %s shows what is hidden", args)
 	}
 }
 

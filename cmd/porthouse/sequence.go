@@ -24,19 +24,20 @@ func (m *Main) sequenceCommand() *cli.Command {
 			{
 				Name:      "list",
 				Usage:     "list sequences: one a socket",
-				UsageText: "porthouse sequence list [--room ROOM] [--json]",
+				UsageText: "porthouse sequence list [--room ROOM] [--client CLIENT] [--json]",
 				Description: `   porthouse sequence list --room chat
+   porthouse sequence list --client alice
    porthouse sequence list --json | jq -r '.[].address'`,
 				Flags: append(folderFlags(), jsonFlag(),
-					&cli.StringFlag{Name: "room", Usage: "only those in `ROOM`", EnvVars: []string{environmentName("room")}}),
+					textFlag("room", "only those in `ROOM`"), textFlag("client", "only those of `CLIENT`")),
 				Action: m.listSequences,
 			},
 			{
 				Name:        "close",
 				Usage:       "close sequences, with 4409",
-				UsageText:   "porthouse sequence close ID… [--json]",
-				Description: "   porthouse sequence close ~0h3k9v2m4x7qd",
-				Flags:       append(folderFlags(), jsonFlag()),
+				UsageText:   "porthouse sequence close ID… | --client CLIENT [--json]",
+				Description: "   porthouse sequence close ~0h3k9v2m4x7qd\n   porthouse sequence close --client alice",
+				Flags:       append(folderFlags(), jsonFlag(), textFlag("client", "all of `CLIENT`")),
 				Action:      m.closeSequences,
 			},
 		},
@@ -51,7 +52,7 @@ func (m *Main) listSequences(c *cli.Context) error {
 	if refusal := schema.CheckRoom(room); room != "" && refusal != nil {
 		return usage(fmt.Errorf("--room: %s", refusal.Message))
 	}
-	conn, _, err := m.call(c, ipc.Ask{Sequences: &ipc.AskSequences{Room: room}})
+	conn, _, err := m.call(c, ipc.Ask{Sequences: &ipc.AskSequences{Room: room, Client: c.String("client")}})
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,11 @@ func printSequences(w io.Writer, all []ipc.Sequence) error {
 }
 
 func (m *Main) closeSequences(c *cli.Context) error {
-	if err := takesNames(c, "one sequence or more, as porthouse sequence list shows them", 1, c.NArg()); err != nil {
+	client, least := c.String("client"), 1
+	if client != "" {
+		least = 0
+	}
+	if err := takesNames(c, "one sequence or more, as porthouse sequence list shows them, or --client", least, c.NArg()); err != nil {
 		return err
 	}
 	var ids []schema.SequenceID
@@ -104,7 +109,7 @@ func (m *Main) closeSequences(c *cli.Context) error {
 		}
 		ids = append(ids, id)
 	}
-	answer, err := m.askOnce(c, ipc.Ask{Close: &ipc.AskClose{Sequences: ids}})
+	answer, err := m.askOnce(c, ipc.Ask{Close: &ipc.AskClose{Sequences: ids, Client: client}})
 	if err != nil {
 		return err
 	}
@@ -116,6 +121,9 @@ func (m *Main) closeSequences(c *cli.Context) error {
 	} else {
 		for _, id := range answer.Closed.Closed {
 			fmt.Fprintf(m.Stdout, "%s closed\n", id)
+		}
+		if len(answer.Closed.Closed)+len(answer.Closed.Missing) == 0 {
+			fmt.Fprintln(m.Stdout, "no sequences")
 		}
 	}
 	if missing := answer.Closed.Missing; len(missing) > 0 {

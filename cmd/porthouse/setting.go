@@ -29,6 +29,7 @@ const (
 	one    settingKind = iota // --name value
 	many                      // several times, or with commas
 	toggle                    // --name
+	object                    // --name FILE|JSON, or a table in the file
 )
 
 const (
@@ -47,9 +48,18 @@ func settings() []setting {
 		{"puddles", fmt.Sprintf("`N` worker processes, 1 to %d", supervisor.SlotsMost), "one a core", one,
 			whole(1, supervisor.SlotsMost, func(c *configuration) *int { return &c.house.Puddles })},
 		{"data", "`DIR` that holds database, lock and control socket", "./porthouse-data, or /var/lib/porthouse where only that exists", one, setData},
-		{"admin", "`ADDRESS` of /metrics, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
-		{"open", "anyone may make rooms by walking in; loopback only unless --listen is given; known only by localhost or an IP address", "", toggle, setOpen},
+		{"admin", "`ADDRESS` of /metrics and /api/, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
+		{"primary", "`HOST` that the house is known by, with clients' addresses below it", "any host", one, setPrimary},
+		{"open", "anyone may make rooms by walking in; listens on loopback only unless --listen is given, takes only loopback or IP hosts unless --primary is given", "", toggle, setOpen},
 		{"transient", "`WHO` may make a room by walking in: primary, authenticated, anyone, nobody", l.Transient, one, setTransient},
+		{"defaults", "`RULES` of rooms where nobody said otherwise: a file, or JSON", "", object, setDefaults},
+		{"ceilings", "`RULES` that nobody but an admin may exceed: a file, or JSON", "", object, setCeilings},
+		{"proxies", "`NETWORKS` (CIDR) whose X-Forwarded-For and PROXY headers are believed", "none", many, setProxies},
+		{"jwt-key", "`[KID=]ALG:FILE` with a key that JWTs are verified by: HS256 and a secret, or EdDSA, RS256, ES256 and a public key (PEM)", "", many, setKeys},
+		{"jwks", "`FILE` with such keys as a JWKS", "", many, setKeySets},
+		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
+		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
+		{"gather", "rooms of at most `N` members gather in one puddle; does nothing yet", "", one, setGather},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
 			span(0, time.Hour, func(c *configuration) *time.Duration { return &c.house.Drain })},
 		{"log-level", "`LEVEL` of what is logged: debug, info, warn, error", "info", one, setLogLevel},
@@ -64,10 +74,16 @@ func settings() []setting {
 			span(time.Second, 10*time.Minute, func(c *configuration) *time.Duration { return &c.limits().CloseTime })},
 		{"peer-time", "`TIME` without an acknowledgement after which a puddle hangs, and is replaced", l.PeerTime.String(), one,
 			span(time.Second, 10*time.Minute, func(c *configuration) *time.Duration { return &c.limits().PeerTime })},
+		{"entry-timeout", "`TIME` within which what a room asks for must be answered", l.EntryTime.String(), one,
+			span(time.Second, 10*time.Minute, func(c *configuration) *time.Duration { return &c.limits().EntryTime })},
+		{"lobby-timeout", "`TIME` of silence after which a lobby is closed", l.LobbyTime.String(), one,
+			span(time.Second, time.Hour, func(c *configuration) *time.Duration { return &c.limits().LobbyTime })},
 		{"header-bytes", "`SIZE` of the longest head of a request", sizeText(l.HeaderBytes), one,
 			size(kib, 64*kib, func(c *configuration) *int { return &c.limits().HeaderBytes })},
 		{"message-bytes", "`SIZE` of the longest message", sizeText(l.MessageBytes), one,
 			size(1, 8*mib, func(c *configuration) *int { return &c.limits().MessageBytes })},
+		{"post-bytes", "`SIZE` of the longest body of a POST", sizeText(l.PostBytes), one,
+			size(1, 64*mib, func(c *configuration) *int { return &c.limits().PostBytes })},
 		{"fragments", "`N` frames that a message may have", strconv.Itoa(l.Fragments), one,
 			whole(1, 1<<20, func(c *configuration) *int { return &c.limits().Fragments })},
 		{"outbox", "`SIZE` of what may wait for one socket; beyond, it is closed as too slow (4503)", sizeText(l.OutboxBytes), one,

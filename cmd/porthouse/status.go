@@ -37,6 +37,11 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "as JSON", DisableDefaultText: true, EnvVars: []string{environmentName("json")}}
 }
 
+// textFlag is a flag of one command, with a value.
+func textFlag(name, usage string) cli.Flag {
+	return &cli.StringFlag{Name: name, Usage: usage, EnvVars: []string{environmentName(name)}}
+}
+
 func (m *Main) status(c *cli.Context) error {
 	if err := takesNames(c, "", 0, 0); err != nil {
 		return err

@@ -27,6 +27,12 @@ in the data folder.
    porthouse up --open
    porthouse up --listen :8080 --puddles 4 --data /var/lib/porthouse
 
+Secrets are only in files: --jwt-key and --jwks name them. In the file of
+--config, [defaults] and [ceilings] may be tables.
+
+   porthouse up --primary chat.example.com --defaults '{"access":"authenticated"}'
+   porthouse up --jwt-key k1=EdDSA:/etc/porthouse/k1.pem --jwt-audience chat
+
 Each flag --some-name is also PORTHOUSE_SOME_NAME in the environment and
 some-name in the file of --config; a flag counts for more than the environment,
 and that for more than the file.`,
@@ -78,7 +84,9 @@ func invite(house supervisor.Config, front supervisor.Front) {
 		return
 	}
 	host := front.Listen[0]
-	if a, err := netip.ParseAddrPort(host); err == nil && a.Addr().IsUnspecified() {
+	if a, err := netip.ParseAddrPort(host); err == nil && house.Primary != "" {
+		host = fmt.Sprintf("%s:%d", house.Primary, a.Port())
+	} else if err == nil && a.Addr().IsUnspecified() {
 		host = fmt.Sprintf("localhost:%d", a.Port())
 	}
 	house.Log.Info("connect with a WebSocket client", "room", "ws://"+host+"/chat")

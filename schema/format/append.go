@@ -38,10 +38,11 @@ func AppendMessage(b []byte, p Protocol, h *Head, m *Message) []byte {
 }
 
 func (h *Head) says() schema.Meta {
+	says := h.Meta & (schema.MetaFrom | schema.MetaTime | schema.MetaID)
 	if h.From {
-		return h.Meta | schema.MetaFrom
+		says |= schema.MetaFrom
 	}
-	return h.Meta
+	return says
 }
 
 func appendJSONMessage(b []byte, h *Head, m *Message) []byte {

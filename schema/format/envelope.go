@@ -119,7 +119,7 @@ func (e *envelope) readPacked(input []byte) (why string) {
 	if why != "" || h.form != formMap {
 		return faultMap
 	}
-	for range h.length {
+	for range h.length() {
 		key, next, why := readHead(input, at)
 		switch {
 		case why != "":
@@ -127,7 +127,7 @@ func (e *envelope) readPacked(input []byte) (why string) {
 		case key.form != formString:
 			return faultKey
 		}
-		start := next + key.length
+		start := next + key.length()
 		end, why := skipPacked(input, start, DepthMost)
 		if why != "" {
 			return why

@@ -71,10 +71,10 @@ func (e *envelope) list(s slot) (list []string, ok bool) {
 
 func (e *envelope) packedList(value []byte) (list []string, ok bool) {
 	h, at, _ := readHead(value, 0)
-	if h.form != formList || h.length == 0 || h.length > ToMost {
+	if h.form != formList || h.length() == 0 || h.length() > ToMost {
 		return nil, false
 	}
-	for range h.length {
+	for range h.length() {
 		start := at
 		at, _ = skipPacked(value, at, DepthMost)
 		name, ok := e.name(value[start:at], NameMost)

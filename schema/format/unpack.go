@@ -35,12 +35,15 @@ const (
 
 // head is what a msgpack value begins with.
 type head struct {
-	form    form
-	length  int // bytes of a string, bytes or an extension; members of a list or map
-	natural uint64
-	integer int64
-	float   float64
+	form form
+	bits uint64 // a number, an integer's and a float64's bits, or a length
 }
+
+// length counts the bytes of a string, of bytes or an extension, or the
+// members of a list or map.
+func (h head) length() int { return int(h.bits) }
+
+func (h head) float() float64 { return math.Float64frombits(h.bits) }
 
 // readHead reads the head at input[at:]; what it announces of bytes is there.
 func readHead(input []byte, at int) (h head, next int, why string) {
@@ -50,15 +53,15 @@ func readHead(input []byte, at int) (h head, next int, why string) {
 	c := input[at]
 	switch at++; {
 	case c < packMap:
-		return head{form: formNatural, natural: uint64(c)}, at, ""
+		return head{formNatural, uint64(c)}, at, ""
 	case c < packList:
-		return head{form: formMap, length: int(c - packMap)}, at, ""
+		return head{formMap, uint64(c - packMap)}, at, ""
 	case c < packString:
-		return head{form: formList, length: int(c - packList)}, at, ""
+		return head{formList, uint64(c - packList)}, at, ""
 	case c < packNil:
 		return sized(input, at, formString, int(c-packString))
 	case c >= packNegative:
-		return head{form: formInteger, integer: int64(int8(c))}, at, ""
+		return head{formInteger, uint64(int8(c))}, at, ""
 	case c >= packFixExt1 && c < packString8:
 		return sized(input, at, formExt, 1+1<<(c-packFixExt1))
 	}
@@ -75,7 +78,7 @@ func readLong(input []byte, at int, c byte) (h head, next int, why string) {
 	case c <= packTrue:
 		return head{form: formFalse + form(c-packFalse)}, at, ""
 	}
-	forms, width := longForm(c)
+	f, width := longForm(c)
 	if len(input)-at < width {
 		return h, at, faultEnd
 	}
@@ -84,23 +87,20 @@ func readLong(input []byte, at int, c byte) (h head, next int, why string) {
 		n = n<<8 | uint64(digit)
 	}
 	at += width
-	switch forms {
-	case formNatural:
-		return head{form: forms, natural: n}, at, ""
+	switch f {
 	case formInteger:
 		unused := 64 - 8*width
-		return head{form: forms, integer: int64(n<<unused) >> unused}, at, ""
+		n = uint64(int64(n<<unused) >> unused)
 	case formFloat:
 		if width == 4 {
-			return head{form: forms, float: float64(math.Float32frombits(uint32(n)))}, at, ""
+			n = math.Float64bits(float64(math.Float32frombits(uint32(n))))
 		}
-		return head{form: forms, float: math.Float64frombits(n)}, at, ""
-	case formList, formMap:
-		return head{form: forms, length: int(n)}, at, ""
 	case formExt:
-		n++ // its type
+		return sized(input, at, f, 1+int(n)) // 1: its type
+	case formString, formBytes:
+		return sized(input, at, f, int(n))
 	}
-	return sized(input, at, forms, int(n))
+	return head{f, n}, at, ""
 }
 
 // longForm tells what c begins and how many bytes follow for its number or
@@ -129,7 +129,7 @@ func sized(input []byte, at int, f form, length int) (h head, next int, why stri
 	if len(input)-at < length {
 		return h, at, faultEnd
 	}
-	return head{form: f, length: length}, at, ""
+	return head{f, uint64(length)}, at, ""
 }
 
 // skipPacked goes over the value at input[at:] to its end; depth more maps
@@ -139,10 +139,10 @@ func skipPacked(input []byte, at, depth int) (end int, why string) {
 	if why != "" {
 		return at, why
 	}
-	values := h.length
+	values := h.length()
 	switch h.form {
 	case formString, formBytes, formExt:
-		return at + h.length, ""
+		return at + h.length(), ""
 	case formMap:
 		values *= 2
 	case formList:
@@ -174,16 +174,16 @@ func unpackValue(b, input []byte, at, depth int) (text []byte, end int, why stri
 	case formTrue:
 		return append(b, "true"...), at, ""
 	case formNatural:
-		return strconv.AppendUint(b, h.natural, 10), at, ""
+		return strconv.AppendUint(b, h.bits, 10), at, ""
 	case formInteger:
-		return strconv.AppendInt(b, h.integer, 10), at, ""
+		return strconv.AppendInt(b, int64(h.bits), 10), at, ""
 	case formFloat:
-		if math.IsNaN(h.float) || math.IsInf(h.float, 0) {
+		if math.IsNaN(h.float()) || math.IsInf(h.float(), 0) {
 			return b, at, faultInfinite
 		}
-		return appendFloat(b, h.float), at, ""
+		return appendFloat(b, h.float()), at, ""
 	case formString:
-		return AppendString(b, input[at:at+h.length]), at + h.length, utf8Fault(input[at : at+h.length])
+		return AppendString(b, input[at:at+h.length()]), at + h.length(), utf8Fault(input[at : at+h.length()])
 	case formBytes:
 		return b, at, faultInside
 	case formExt:
@@ -203,7 +203,7 @@ func unpackMembers(b, input []byte, at, depth int, h head) (text []byte, end int
 	}
 	closing, keyed := closes(opening)
 	b = append(b, opening)
-	for i := range h.length {
+	for i := range h.length() {
 		if i > 0 {
 			b = append(b, ',')
 		}

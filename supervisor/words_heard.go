@@ -1,0 +1,94 @@
+package supervisor
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc"
+)
+
+// What puddles say.
+
+// reported takes what a process did. What a former one did is past.
+func (s *supervisor) reported(r report) {
+	slot := s.slots[r.from.slot]
+	if slot.process == r.from && r.word != nil && r.word.Carry != nil {
+		s.carry(r.word.Carry, r.descriptors)
+		return
+	}
+	closeDescriptors(r.descriptors)
+	if slot.process != r.from {
+		return
+	}
+	switch {
+	case r.exit != "":
+		slot.reason = r.exit
+		s.happen(slot, exited)
+	case r.mute != nil:
+		s.log.Warn("puddle cannot be spoken with: killing it", "puddle", slot.number, "pid", r.from.pid, "error", r.mute)
+		s.happen(slot, hung)
+	case r.word.Started != nil:
+		s.happen(slot, started)
+	case r.word.Ready != nil:
+		s.happen(slot, ready)
+	case r.word.Hung != nil:
+		s.hangs(slot, r.word.Hung.Slot)
+	case r.word.Closed != nil:
+		s.closings.answered(r.word.Closed)
+	default:
+		s.spoken(slot, r.from, r.word)
+	}
+}
+
+// spoken takes what a puddle says in behalf of its sockets.
+func (s *supervisor) spoken(slot *slot, from *process, word *ipc.FromPuddle) {
+	if len(word.Questions) > 0 {
+		s.asked(from, word.Questions)
+	}
+	for _, released := range word.Released {
+		s.directory.release(slot.number, released)
+	}
+	switch {
+	case word.Claimed != nil:
+		s.claims.claimed(word.Claimed)
+	case word.HitDone != nil:
+		s.hits.done(word.HitDone)
+	}
+}
+
+// hangs kills a puddle that its peer waits for in vain.
+func (s *supervisor) hangs(teller *slot, number int) {
+	if number < 0 || number >= len(s.slots) || number == teller.number {
+		return
+	}
+	slot := s.slots[number]
+	if slot.state == linking || slot.state == serving {
+		s.log.Warn("puddle hangs: killing it", "puddle", number, "told_by", teller.number)
+	}
+	s.happen(slot, hung)
+}
+
+// carry passes a connection on to the puddle that it is for.
+func (s *supervisor) carry(word *ipc.Carry, descriptors []int) {
+	if word.Slot < 0 || word.Slot >= len(s.slots) || len(descriptors) != 1 {
+		closeDescriptors(descriptors)
+		return
+	}
+	slot := s.slots[word.Slot]
+	if slot.state != linking && slot.state != serving {
+		for _, fd := range descriptors {
+			unix.Shutdown(fd, unix.SHUT_RDWR) // the puddle that had it has closed it
+		}
+		closeDescriptors(descriptors)
+		return
+	}
+	s.say(slot, ipc.ToPuddle{Carried: &ipc.Carried{Bytes: word.Bytes, Address: word.Address, Port: word.Port}}, descriptors...)
+}
+
+// expire forgets, every second, what is over.
+func (s *supervisor) expire() {
+	now := time.Now()
+	s.claims.expire(now)
+	s.siblings.expire(now, s.registry.known)
+}
