@@ -53,6 +53,7 @@ type Asker struct {
 	Owner    bool
 	Primary  bool
 	Admin    bool
+	Rooms    schema.TokenRooms // what its token is limited to
 	Sequence schema.SequenceID // 0: not a socket
 }
 

@@ -103,7 +103,7 @@ func (p *Puddle) answerHost(h *hit) {
 }
 
 func (p *Puddle) hitSpaces(v *visitor) {
-	asker := ipc.Asker{Client: v.who.Client, Owner: v.who.Owner, Primary: v.who.Primary, Admin: v.who.Admin}
+	asker := ipc.Asker{Client: v.who.Client, Owner: v.who.Owner, Primary: v.who.Primary, Admin: v.who.Admin, Rooms: v.who.Rooms}
 	p.ask(ipc.Question{Spaces: &ipc.AskSpaces{Asker: asker}}, func(reply *ipc.Reply) {
 		if reply.Refused != nil {
 			v.done(answerWith(rejectWith(reply.Refused)))

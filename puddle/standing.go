@@ -134,7 +134,7 @@ func (p *Puddle) anonymous(i uint32) bool {
 // asker is a socket as the questions of the supervisor name it.
 func (p *Puddle) asker(i uint32) ipc.Asker {
 	who := p.identity(i)
-	return ipc.Asker{Client: who.Client, Owner: who.Owner, Primary: who.Primary, Admin: who.Admin, Sequence: p.table.Sockets[i].ID}
+	return ipc.Asker{Client: who.Client, Owner: who.Owner, Primary: who.Primary, Admin: who.Admin, Rooms: who.Rooms, Sequence: p.table.Sockets[i].ID}
 }
 
 // before is a socket as a room's rules judge it.

@@ -40,6 +40,10 @@ func (d *directory) mayMake(ask *ipc.AskMake) *schema.Refusal {
 	client, _, prefixed := strings.Cut(ask.Room, "/")
 	own := prefixed && a.Client != "" && a.Client == client
 	switch {
+	case a.Client == "" && !a.Admin && !d.mayWalkIn(a, ask.Room):
+		return &schema.Refusal{Code: schema.Unauthorized, Message: "this takes a client: AUTH first"}
+	case a.Rooms.Of(ask.Room) != schema.ScopeAll:
+		return denied("the token's rooms do not cover this: use another token")
 	case prefixed && !own && !a.Admin:
 		return denied("only %s and admins make rooms under %s/: make one under your own name, or without a prefix", client, client)
 	case !a.Primary && !a.Owner && !a.Admin && !d.mayWalkIn(a, ask.Room):

@@ -115,5 +115,5 @@ func (s *supervisor) refused(a asking, tried string, refusal *schema.Refusal, er
 
 // identityOf is an asker as the book judges it.
 func identityOf(a ipc.Asker) schema.Identity {
-	return schema.Identity{Client: a.Client, Owner: a.Owner, Primary: a.Primary, Admin: a.Admin}
+	return schema.Identity{Client: a.Client, Owner: a.Owner, Primary: a.Primary, Admin: a.Admin, Rooms: a.Rooms}
 }

@@ -148,7 +148,7 @@ func TestLobby(t *testing.T) {
 			c.Tells(say("JOIN", `{"do":"join"}`), `{"error":"malformed","do":"join"}`)
 			c.Tells(say("JOIN nowhere", `{"do":"join","room":"nowhere"}`), `{"error":"not-found","do":"join"}`)
 			c.Tells(say("JOIN ../etc", `{"do":"join","room":"../etc"}`), `{"error":"not-found","do":"join"}`)
-			c.Tells(say("NEW ROOM mine", `{"do":"new room","room":"mine"}`), `{"error":"*","do":"new room"}`)
+			c.Tells(say("NEW ROOM mine", `{"do":"new room","room":"mine"}`), `{"error":"unauthorized","do":"new room"}`)
 			c.Tells(say("ENTER x", `{"do":"enter","password":"x"}`), `{"error":"malformed","do":"enter"}`)
 			c.Tells(say("AUTH alice wrong", `{"do":"auth","client":"alice","password":"wrong"}`), `{"error":"unauthorized","do":"auth"}`)
 			c.Tells(say("AUTH TOKEN "+alice, `{"do":"auth","token":"`+alice+`"}`), `{"ok":"auth","client":"alice","sequence":"`+c.Sequence+`"}`)

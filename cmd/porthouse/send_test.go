@@ -78,10 +78,11 @@ func TestSendByURL(t *testing.T) {
 		{args: "client add alice"},
 		{args: `room add club --rules {"access":"authenticated"}`},
 		{args: "send http://" + h.address + "/chat posted", out: "^sent to 1\n$"},
-		{args: "send ws://" + h.address + "/chat --to ~0000000000000 nobody", out: "^sent to 0\n$"},
+		{args: "send ws://" + h.address + "/chat --to " + raw.Sequence + " only", out: "^sent to 1\n$"},
 		{args: "send ws://" + h.address + "/club hello", code: 1, errs: "unauthorized"},
 	})
 	raw.Hears(OpText, "posted")
+	raw.Hears(OpText, "only")
 	token, _, _ := h.run("token", "add", "alice")
 	Check(t, os.WriteFile(file, []byte(token), 0o600))
 	take(t, h.data, []step{

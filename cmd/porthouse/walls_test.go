@@ -13,7 +13,7 @@ const module = "github.com/porthouse/porthouse/"
 var mayImport = map[string]string{
 	"cmd/porthouse":         "supervisor supervisor/book supervisor/credential puddle ipc schema schema/store",
 	"supervisor":            "supervisor/book supervisor/credential ipc ipc/table schema schema/store",
-	"supervisor/book":       "schema schema/store",
+	"supervisor/book":       "supervisor/credential schema schema/store",
 	"supervisor/credential": "ipc schema",
 	"puddle":                "puddle/sequence puddle/room ipc ipc/table schema schema/format",
 	"puddle/puddletest":     "schema",
@@ -38,9 +38,8 @@ var homes = map[string]string{
 	"golang.org/x/term":                 "cmd/porthouse",
 	"github.com/vmihailenco/msgpack/v5": "ipc schema/format",
 	"github.com/golang-jwt/jwt/v5":      "supervisor/credential",
-	"github.com/MicahParks/jwkset":      "supervisor/credential",
 	"github.com/pquerna/otp":            "supervisor/book supervisor/credential",
-	"golang.org/x/crypto/argon2":        "supervisor/book supervisor/credential",
+	"golang.org/x/crypto/argon2":        "supervisor/credential",
 }
 
 // pure packages do no I/O: nothing of the operating system, no goroutine.

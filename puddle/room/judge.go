@@ -216,7 +216,11 @@ func MayListMembers(rules *schema.Rules, a *Asker) Verdict {
 }
 
 // MayRule judges what is the owner's: RULES with a patch, PUT OUT, DROP ROOM.
+// A token that is for some of it, or for other rooms, is not the owner.
 func MayRule(rules *schema.Rules, a *Asker) Verdict {
+	if a.rules() && a.Scope != schema.ScopeAll {
+		return Verdict{Why: OutOfScope}
+	}
 	return ofThose(rules, a, a.rules(), OwnerOnly)
 }
 

@@ -202,6 +202,9 @@ func TestWhoSeesListsRules(t *testing.T) {
 				}
 				if chief {
 					rule = 200
+					if a.Scope != schema.ScopeAll {
+						rule = 403
+					}
 				}
 				check("list", MayListMembers(&rules, &a).Status(), list)
 				check("rule", MayRule(&rules, &a).Status(), rule)

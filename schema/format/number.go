@@ -83,63 +83,70 @@ type decimal struct {
 // readDecimal is false for a number with more digits than a float64 has, or
 // an exponent beyond it.
 func readDecimal(text []byte) (d decimal, ok bool) {
-	const beyond = 1 << 40 // more than any text's length can make good
-	at, zeros, pointed := 0, 0, false
+	at := 0
 	if text[0] == '-' {
 		d.negative, at = true, 1
 	}
-	for ; at < len(text) && text[at] != 'e' && text[at] != 'E'; at++ {
-		c := text[at]
-		if c == '.' {
-			pointed = true
-			continue
-		}
-		if c == '0' {
-			switch {
-			case d.count > 0:
-				zeros++
-			case pointed:
-				d.exponent--
-				continue
-			}
-			if d.count > 0 && !pointed {
-				d.exponent++
-			}
-			continue
-		}
-		if d.count+zeros >= len(d.digits) {
-			return d, false
-		}
-		for ; zeros > 0; zeros-- {
-			d.digits[d.count] = '0'
-			d.count++
-		}
-		d.digits[d.count] = c
-		d.count++
-		if !pointed {
-			d.exponent++
-		}
+	if at, ok = d.readDigits(text, at); !ok {
+		return d, false
 	}
 	if d.count == 0 {
 		d.exponent = 0
 		return d, true
 	}
 	if at < len(text) {
-		at++
-		down := text[at] == '-'
-		if down || text[at] == '+' {
-			at++
-		}
-		exponent := 0
-		for ; at < len(text) && exponent < beyond; at++ {
-			exponent = exponent*10 + int(text[at]-'0')
-		}
-		if down {
-			exponent = -exponent
-		}
-		d.exponent += exponent
+		d.exponent += readExponent(text[at+1:])
 	}
 	return d, d.exponent > -400 && d.exponent < 400
+}
+
+// readDigits reads up to the exponent, false if there are too many digits.
+func (d *decimal) readDigits(text []byte, at int) (end int, ok bool) {
+	zeros, pointed := 0, false // zeros: read, not yet known to stand between digits
+	for ; at < len(text) && text[at] != 'e' && text[at] != 'E'; at++ {
+		c := text[at]
+		leading := c == '0' && d.count == 0
+		switch {
+		case c == '.':
+			pointed = true
+			continue
+		case leading && pointed:
+			d.exponent--
+		case !leading && !pointed:
+			d.exponent++
+		}
+		switch {
+		case leading:
+		case c == '0':
+			zeros++
+		case d.count+zeros >= len(d.digits):
+			return at, false
+		default:
+			for ; zeros > 0; zeros-- {
+				d.digits[d.count] = '0'
+				d.count++
+			}
+			d.digits[d.count] = c
+			d.count++
+		}
+	}
+	return at, true
+}
+
+// readExponent reads what stands behind the e, or a number beyond all
+// exponents.
+func readExponent(text []byte) (exponent int) {
+	const beyond = 1 << 40 // more than any text's length can make good
+	down := text[0] == '-'
+	for _, c := range text {
+		if c >= '0' && c <= '9' && exponent < beyond {
+			exponent = exponent*10 + int(c-'0')
+		}
+	}
+	if down {
+		return -exponent
+	}
+	return exponent
 }
 
 func (d *decimal) float() (float64, bool) {

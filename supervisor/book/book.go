@@ -12,6 +12,7 @@ import (
 
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
+	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
 // Book is an open book. Its methods may be called from several goroutines;
@@ -122,5 +123,5 @@ func Open(ctx context.Context, st *store.Store, defaults schema.Said, ceilings s
 }
 
 func hashAtOnce(_ context.Context, password schema.PlainPassword) (schema.PasswordHash, error) {
-	return schema.StoredPassword(Hash(password.Reveal())), nil
+	return schema.StoredPassword(credential.HashPassword(password.Reveal())), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/porthouse/porthouse/schema"
+	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
 func TestClients(t *testing.T) {
@@ -55,7 +56,7 @@ func TestPasswords(t *testing.T) {
 	h.heardOnly("set", Change{PasswordChanged: "alice"})
 	h.reopen()
 	hash, has := h.PasswordHash("alice")
-	if !has || !CheckHash(hash, "päss<word>") || CheckHash(hash, "päss<word") {
+	if !has || !credential.CheckPassword(hash, "päss<word>") || credential.CheckPassword(hash, "päss<word") {
 		t.Errorf("the hash %q does not check", hash)
 	}
 	h.same("take away", h.get("client passwd alice", `{"password":null}`), `{"client":"alice","password":false}`)
