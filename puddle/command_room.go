@@ -210,7 +210,7 @@ func (p *Puddle) overRoom(o *order, judge func(*schema.Rules, *room.Asker) room.
 		case reply.Refused != nil || reply.Room == nil:
 			p.fail(o, notFound(missing(name)))
 		default:
-			facts := factsOf(reply.Room)
+			facts := p.factsOf(reply.Room)
 			p.judgeOver(o, &facts, judge, then)
 		}
 	})

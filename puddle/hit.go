@@ -132,7 +132,7 @@ func (p *Puddle) preflight(v *visitor) {
 			answer(nil)
 			return
 		}
-		facts := factsOf(reply.Room)
+		facts := p.factsOf(reply.Room)
 		answer(&facts.Rules)
 	})
 }

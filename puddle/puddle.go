@@ -68,6 +68,7 @@ type Puddle struct {
 	clients   map[string][]uint32 // sockets by client
 	expiring  map[uint32]bool     // sockets whose credential ends
 	questions questions
+	unsealed  unsealed
 	receipts  map[uint64]*receipt // by log position
 	parting   chan parting
 	hits      hits

@@ -42,7 +42,7 @@ func (p *Puddle) hold(facts *ipc.Room) (uint32, bool) {
 	for int(r) >= len(p.rooms) {
 		p.rooms = append(p.rooms, nil)
 	}
-	p.rooms[r] = room.New(factsOf(facts))
+	p.rooms[r] = room.New(p.factsOf(facts))
 	p.rooms[r].Grant = facts.Grant
 	p.byName[facts.Name] = r
 	p.table.Add(table.RoomsHere, 1)
@@ -56,14 +56,24 @@ func (p *Puddle) hold(facts *ipc.Room) (uint32, bool) {
 	return r, true
 }
 
+// unsealed are the rules that were read last: most rooms have the same.
+type unsealed struct {
+	text  string
+	rules schema.Rules
+}
+
 // factsOf is what the supervisor told of a room. Rules that this binary cannot
 // read let nobody in.
-func factsOf(told *ipc.Room) room.Facts {
-	rules, refusal := schema.Unseal(told.Rules)
-	if refusal != nil {
-		rules = schema.DefaultRules()
-		rules.Access = schema.AccessOwner
+func (p *Puddle) factsOf(told *ipc.Room) room.Facts {
+	if p.unsealed.text != string(told.Rules) {
+		rules, refusal := schema.Unseal(told.Rules)
+		if refusal != nil {
+			rules = schema.DefaultRules()
+			rules.Access = schema.AccessOwner
+		}
+		p.unsealed = unsealed{string(told.Rules), rules}
 	}
+	rules := p.unsealed.rules
 	facts := room.Facts{
 		Name: told.Name, Incarnation: told.Incarnation, Owner: told.Owner, Maker: told.Maker,
 		Persistent: told.Persistent, Rules: rules,
@@ -80,7 +90,7 @@ func (p *Puddle) learn(r uint32, told *ipc.Room) {
 	if told.Incarnation != known.Incarnation && known.Incarnation != 0 {
 		p.emptyRoom(r, "the room is gone")
 	}
-	known.Facts = factsOf(told)
+	known.Facts = p.factsOf(told)
 	known.Grant = grant
 }
 
@@ -112,7 +122,7 @@ func (p *Puddle) closeIfEmpty(r uint32) {
 	if gone == nil || gone.Visitors > 0 || gone.Members() > 0 || p.openings[r] != nil {
 		return
 	}
-	if p.byName[gone.Name] != r {
+	if known, held := p.byName[gone.Name]; !held || known != r {
 		return // already
 	}
 	record := p.mustReserve(table.Release, len(gone.Name), 0)

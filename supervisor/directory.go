@@ -17,7 +17,8 @@ import (
 // select's, and does nothing but answer, tell and note.
 type directory struct {
 	transient string       // who may make rooms by walking in: a schema.Transient… word
-	walkIn    schema.Rules // under what is said of a room that was made so
+	walkIn    schema.Rules // of a room that was made so
+	walkInFor []byte       // the same, sealed for puddles
 
 	rooms      map[string]*room
 	names      names
@@ -59,7 +60,7 @@ type holder struct {
 // present, is for its maker to set.
 func newDirectory(transient string, walkIn schema.Rules) *directory {
 	return &directory{
-		transient: transient, walkIn: walkIn,
+		transient: transient, walkIn: walkIn, walkInFor: walkIn.Sealed(),
 		rooms: map[string]*room{}, made: map[schema.SequenceID][]string{},
 		last: uint64(time.Now().UnixNano()), // no house before this one got as far
 	}
@@ -81,7 +82,7 @@ func (d *directory) open(slot int, ask ipc.AskOpen) (*ipc.Room, *schema.Refusal)
 	if !ask.Create || !d.mayWalkIn(ask.Asker, ask.Room) {
 		return nil, noSuchRoom(ask.Room)
 	}
-	return d.make(slot, ask.Room, ask.Asker, schema.Said{}, d.walkIn), nil
+	return d.make(slot, ask.Room, ask.Asker, schema.Said{}, d.walkIn, d.walkInFor), nil
 }
 
 // look tells a room's facts.
@@ -93,10 +94,12 @@ func (d *directory) look(name string) (*ipc.Room, *schema.Refusal) {
 	return r.facts(), nil
 }
 
-// make makes a transient room, which must not be there, and grants it.
-func (d *directory) make(slot int, name string, maker ipc.Asker, said schema.Said, base schema.Rules) *ipc.Room {
+// make makes a transient room, which must not be there, and grants it. sealed
+// are its rules as puddles are told them, nil if that is yet to be written.
+func (d *directory) make(slot int, name string, maker ipc.Asker, said schema.Said, base schema.Rules, sealed []byte) *ipc.Room {
 	r := &room{name: name, owner: maker.Client, maker: maker.Sequence, makerSlot: slot}
 	d.add(r, said, base)
+	r.sealed = sealed
 	d.note(roomMade{Name: name, Kind: store.Transient, Owner: r.owner, Rules: said.String(), Made: r.since})
 	if r.endsWithMaker() {
 		d.made[r.maker] = append(d.made[r.maker], name)
@@ -240,8 +243,7 @@ func (d *directory) unbind(r *room) {
 }
 
 func (r *room) rule(said schema.Said, base schema.Rules) {
-	r.said, r.base, r.rules = said, base, said.Over(base)
-	r.sealed = r.rules.Sealed()
+	r.said, r.base, r.rules, r.sealed = said, base, said.Over(base), nil
 }
 
 func (r *room) endsWithMaker() bool {
@@ -268,6 +270,9 @@ func (r *room) slots() (set slotSet) {
 }
 
 func (r *room) facts() *ipc.Room {
+	if r.sealed == nil {
+		r.sealed = r.rules.Sealed()
+	}
 	return &ipc.Room{
 		Name: r.name, Incarnation: r.incarnation, Persistent: r.persistent,
 		Owner: r.owner, Maker: r.maker, Rules: r.sealed,

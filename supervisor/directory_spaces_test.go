@@ -19,9 +19,9 @@ func TestSpaces(t *testing.T) {
 	f.sits(1, "open", 4, fakeEntry{1, table.Presence{Members: 3}})
 	f.sits(2, "open", 4, fakeEntry{1, table.Presence{Members: 9}}) // does not hold it
 	hidden := rulesOf(t, `{"visible":false}`)
-	f.make(0, "mine", ipc.Asker{Client: "alice"}, hidden, schema.DefaultRules())
-	f.make(0, "made", ipc.Asker{Sequence: 7}, hidden, schema.DefaultRules())
-	f.make(0, "secret", ipc.Asker{Client: "bob"}, hidden, schema.DefaultRules())
+	f.make(0, "mine", ipc.Asker{Client: "alice"}, hidden, schema.DefaultRules(), nil)
+	f.make(0, "made", ipc.Asker{Sequence: 7}, hidden, schema.DefaultRules(), nil)
+	f.make(0, "secret", ipc.Asker{Client: "bob"}, hidden, schema.DefaultRules(), nil)
 	f.persist("club", "bob", rulesOf(t, `{"password":"x","otp":true,"access":"authenticated"}`), schema.DefaultRules())
 	for _, c := range []struct {
 		ask  ipc.AskSpaces

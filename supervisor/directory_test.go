@@ -238,7 +238,7 @@ func TestEndsWithMaker(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFakeSlots(schema.TransientNobody)
-			f.make(0, "a", ipc.Asker{Sequence: 7}, rulesOf(t, `{"ends":"owner"}`), schema.DefaultRules())
+			f.make(0, "a", ipc.Asker{Sequence: 7}, rulesOf(t, `{"ends":"owner"}`), schema.DefaultRules(), nil)
 			f.open(1, ipc.AskOpen{Room: "a"})
 			c.happen(f)
 			if f.has() != c.want {

@@ -84,7 +84,7 @@ func (s *supervisor) made(a asking, ask *ipc.AskMake, patch schema.Patch) {
 		s.refuse(a, refusal)
 		return
 	}
-	s.answer(a, ipc.Reply{Room: s.directory.make(a.from.slot, ask.Room, ask.Asker, said, s.book.Defaults(true))})
+	s.answer(a, ipc.Reply{Room: s.directory.make(a.from.slot, ask.Room, ask.Asker, said, s.book.Defaults(true), nil)})
 }
 
 // kept grants the persistent room that was just made.

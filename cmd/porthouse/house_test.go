@@ -299,7 +299,7 @@ func TestStopDrains(t *testing.T) {
 
 func TestHealthAndReady(t *testing.T) {
 	h := newHouse(t, 1)
-	for path, want := range map[string]int{"/-/health": 200, "/-/ready": 200, "/-/nothing": 404, "/chat": 426, "/": 404} {
+	for path, want := range map[string]int{"/-/health": 200, "/-/ready": 200, "/-/nothing": 404, "/chat": 426, "/": 426} {
 		answer, err := http.Get("http://" + h.address + path)
 		Check(t, err)
 		answer.Body.Close()

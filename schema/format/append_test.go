@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/porthouse/porthouse/schema"
 	"github.com/vmihailenco/msgpack/v5"
@@ -132,5 +133,17 @@ func BenchmarkParse(b *testing.B) {
 				Parse(c.p, input)
 			}
 		})
+	}
+}
+
+// A message's time is UTC, wherever the house stands.
+func TestTimeIsUTC(t *testing.T) {
+	local := time.Local
+	time.Local = time.FixedZone("elsewhere", 5*3600)
+	defer func() { time.Local = local }()
+	m := rawText("x")
+	got := string(AppendMessage(nil, JSON, &Head{Room: "chat", Meta: schema.MetaTime, Time: 7}, &m))
+	if want := `{"room":"chat","time":"1970-01-01T00:00:00.007Z","data":"x"}`; got != want {
+		t.Fatalf("%s, want %s", got, want)
 	}
 }

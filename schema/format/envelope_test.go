@@ -136,3 +136,15 @@ func TestRefusalsAreShort(t *testing.T) {
 		t.Fatalf("%d bytes", len(refusal.Message))
 	}
 }
+
+// Every envelope that is cut off is refused, wherever the cut is.
+func TestParseCutOff(t *testing.T) {
+	for _, v := range vectors(t, "envelopes.json") {
+		input := bytes.TrimRight(v.bytes(t), " \n")
+		for end := range len(input) {
+			if _, _, _, refusal := Parse(v.protocol(t), input[:end:end]); refusal == nil {
+				t.Errorf("%s: %q was taken", v.Name, input[:end])
+			}
+		}
+	}
+}
