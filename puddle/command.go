@@ -64,8 +64,10 @@ func (p *Puddle) envelope(i uint32, m *message, input []byte) taking {
 		p.run(o, refused)
 		return taken
 	case refused != nil:
-		o.command.Ref = send.Ref
-		p.finish(o, failure("send", refused))
+		if o.command.Ref = send.Ref; !isCommand {
+			o.command.Do = "send"
+		}
+		p.fail(o, refused)
 		return taken
 	}
 	return p.sendEnvelope(o, &send)

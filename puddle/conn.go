@@ -128,9 +128,7 @@ func (p *Puddle) free(i uint32) {
 	p.table.FreeSocket(i)
 	p.hands[i] = hand{next: none, prev: none}
 	p.live--
-	if p.stopping && p.live == 0 {
-		p.finishAll()
-	}
+	p.finishIfEmpty()
 }
 
 // setEvents tells the poller what the socket waits for now.

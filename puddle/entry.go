@@ -27,6 +27,7 @@ type entry struct {
 	members int    // then
 
 	address        string // of a single hit
+	as             ipc.Asker
 	password, otp  string
 	given          bool // password or otp are there, and not yet verified
 	proved, failed room.Asks
@@ -65,7 +66,7 @@ func (p *Puddle) seek(e *entry) {
 		p.visit(e, r)
 		return
 	}
-	question := ipc.AskOpen{Room: e.name, Create: e.create}
+	question := ipc.AskOpen{Room: e.name, Create: e.create, Asker: e.as}
 	if e.i != table.NoSocket {
 		question.Asker = p.asker(e.i)
 	}

@@ -14,11 +14,9 @@ import (
 // command line. It takes the way of an entry, says its message where a socket
 // would be seated, and is gone.
 
-type hits struct{ under int }
-
 // openDesk lets plain HTTP be answered beside the loop.
-func (p *Puddle) openDesk(box *mailbox) {
-	p.desk = newDesk(deskLimits{bodyMost: p.settings.PostBytes}, box.putHit)
+func (p *Puddle) openDesk() {
+	p.desk = newDesk(deskLimits{headBytes: p.settings.HeaderBytes, bodyMost: p.settings.PostBytes, plain: true}, p.box.putHit)
 }
 
 // visitor is who hits.
@@ -34,49 +32,78 @@ type visitor struct {
 	message  format.Message
 	to       []string
 	key      string
+	admits   []string // origins, as far as it is known whom it asks
 	done     func(hitAnswer)
+}
+
+// answer says the answer, which the pages of admitted origins may read.
+func (v *visitor) answer(a hitAnswer) {
+	a.allowOrigin = v.origin != nil && room.AdmitsOrigin(v.origin, []byte(v.host), v.admits)
+	v.done(a)
+}
+
+func (v *visitor) refuse(refused rejection) {
+	v.answer(hitAnswer{status: refused.status, json: refused.JSON(), retryAfter: refused.after})
+}
+
+func (v *visitor) asker() ipc.Asker {
+	return ipc.Asker{Client: v.who.Client, Owner: v.who.Owner, Primary: v.who.Primary, Admin: v.who.Admin, Rooms: v.who.Rooms}
 }
 
 // onHit takes a request of the desk.
 func (p *Puddle) onHit(h *hit) {
 	to, refusal := p.follow(h.host, []byte(h.path))
+	v := &visitor{
+		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
+		password: h.password, otp: h.otp, room: to.room, message: h.message, to: h.to, key: h.key,
+		admits: p.lobbyOrigins(), done: h.done,
+	}
+	then := p.hitRoom
 	switch {
 	case h.kind == hitHost:
 		p.answerHost(h)
 		return
 	case refusal != nil:
-		h.done(answerWith(rejection{status: 404, Refusal: *refusal}))
+		v.refuse(rejection{status: 404, Refusal: *refusal})
 		return
-	case h.kind == hitSend && to.kind != targetRoom:
-		h.done(answerWith(reject(405, schema.Unknown, "a message is posted to a room: POST /chat")))
+	case h.kind == hitPlain:
+		v.done(p.plainly(h, to))
 		return
-	}
-	v := &visitor{
-		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
-		password: h.password, otp: h.otp, room: to.room, message: h.message, to: h.to, key: h.key, done: h.done,
-	}
-	then := func() { p.hitRoom(v) }
-	switch h.kind {
-	case hitSpaces:
-		then = func() { p.hitSpaces(v) }
-	case hitCORS:
+	case h.kind == hitCORS:
 		p.preflight(v)
 		return
+	case h.kind == hitSend && to.kind != targetRoom:
+		v.refuse(reject(405, schema.Unknown, "a message is posted to a room: POST /chat"))
+		return
+	case h.basic && !room.AdmitsOrigin(h.origin, []byte(h.host), []string{schema.OriginSelf}):
+		v.refuse(refusedOrigin)
+		return
+	case h.kind == hitSpaces:
+		then = p.hitSpaces
 	}
 	if !h.offered {
-		then()
+		then(v)
 		return
 	}
 	p.ask(ipc.Question{Who: &ipc.AskWho{Credential: h.credential, Address: v.address}}, func(reply *ipc.Reply) {
 		if reply.Refused != nil || reply.Identity == nil {
 			refused := rejectWith(reply.Refused)
 			refused.after = reply.After
-			v.done(answerWith(refused))
+			v.refuse(refused)
 			return
 		}
 		v.who = *reply.Identity
-		then()
+		then(v)
 	})
+}
+
+// plainly answers what the loop answers by itself where it has the connection.
+func (p *Puddle) plainly(h *hit, to lead) hitAnswer {
+	ready := p.table.HouseNow() == table.Up && !p.stopping
+	req := request{method: []byte(h.method), path: []byte(h.path)}
+	req.values[fieldHost] = []byte(h.host)
+	a := to.answer(&req, ready)
+	return hitAnswer{status: a.status, json: a.body, text: a.text}
 }
 
 // answerHost tells a proxy whether a domain leads somewhere here, so that it
@@ -103,50 +130,41 @@ func (p *Puddle) answerHost(h *hit) {
 }
 
 func (p *Puddle) hitSpaces(v *visitor) {
-	asker := ipc.Asker{Client: v.who.Client, Owner: v.who.Owner, Primary: v.who.Primary, Admin: v.who.Admin, Rooms: v.who.Rooms}
-	p.ask(ipc.Question{Spaces: &ipc.AskSpaces{Asker: asker}}, func(reply *ipc.Reply) {
+	p.ask(ipc.Question{Spaces: &ipc.AskSpaces{Asker: v.asker()}}, func(reply *ipc.Reply) {
 		if reply.Refused != nil {
-			v.done(answerWith(rejectWith(reply.Refused)))
+			v.refuse(rejectWith(reply.Refused))
 			return
 		}
-		v.done(hitAnswer{status: 200, json: ok("spaces").json("rooms", reply.JSON).end(), allowOrigin: p.lobbyAdmits(v)})
+		v.answer(hitAnswer{status: 200, json: ok("spaces").json("rooms", reply.JSON).end()})
 	})
-}
-
-func (p *Puddle) lobbyAdmits(v *visitor) bool {
-	return v.origin != nil && room.AdmitsOrigin(v.origin, []byte(v.host), p.lobbyOrigins())
 }
 
 // preflight tells a browser whether its page may post to the room at all
 // (Fetch, CORS-preflight). A room that is not there admits whom the house does.
 func (p *Puddle) preflight(v *visitor) {
-	answer := func(rules *schema.Rules) {
-		origins := p.lobbyOrigins()
-		if rules != nil {
-			origins = rules.Origins
-		}
-		v.done(hitAnswer{status: 204, allowOrigin: room.AdmitsOrigin(v.origin, []byte(v.host), origins)})
+	if v.room == "" {
+		v.answer(hitAnswer{status: 204})
+		return
 	}
 	p.ask(ipc.Question{Look: &ipc.AskLook{Room: v.room}}, func(reply *ipc.Reply) {
-		if reply.Room == nil {
-			answer(nil)
-			return
+		if reply.Room != nil {
+			facts := p.factsOf(reply.Room)
+			v.admits = facts.Rules.Origins
 		}
-		facts := p.factsOf(reply.Room)
-		answer(&facts.Rules)
+		v.answer(hitAnswer{status: 204})
 	})
 }
 
 // hitRoom takes a visitor to its room.
 func (p *Puddle) hitRoom(v *visitor) {
 	e := &entry{
-		i: table.NoSocket, name: v.room, surface: v.surface, password: v.password, otp: v.otp,
-		given: v.password != "" || v.otp != "", address: v.address,
+		i: table.NoSocket, name: v.room, surface: v.surface, create: true, password: v.password, otp: v.otp,
+		given: v.password != "" || v.otp != "", address: v.address, as: v.asker(),
 		asker: func(facts *room.Facts) room.Asker { return v.before(facts) },
 	}
 	e.ended = func(refused *rejection) {
 		if refused != nil {
-			v.done(answerWith(*refused))
+			v.refuse(*refused)
 			return
 		}
 		p.hitClaim(v, e)
@@ -155,6 +173,7 @@ func (p *Puddle) hitRoom(v *visitor) {
 }
 
 func (v *visitor) before(facts *room.Facts) room.Asker {
+	v.admits = facts.Rules.Origins
 	return room.Asker{
 		Surface: v.surface, Client: v.who.Client, Admin: v.who.Admin, Scope: v.who.Rooms.Of(facts.Name),
 		Owner: rules(facts, v.who.Client, 0), Origin: v.origin, Host: []byte(v.host),
@@ -164,9 +183,8 @@ func (v *visitor) before(facts *room.Facts) room.Asker {
 // hitClaim sends what has no key, or one that was not used lately.
 func (p *Puddle) hitClaim(v *visitor, e *entry) {
 	r := &receipt{messageID: p.messageID()}
-	allow := v.origin != nil
 	r.done = func(receivers int) {
-		v.done(hitAnswer{status: 200, json: sent(r.messageID, receivers).end(), allowOrigin: allow})
+		v.answer(hitAnswer{status: 200, json: sent(r.messageID, receivers).end()})
 	}
 	if v.key == "" {
 		p.hitSend(v, e.r, r)
@@ -180,9 +198,9 @@ func (p *Puddle) hitClaim(v *visitor, e *entry) {
 	p.ask(ipc.Question{Claim: &ipc.AskClaim{Sender: sender, Key: v.key, ID: r.messageID}}, func(reply *ipc.Reply) {
 		switch {
 		case reply.Refused != nil || reply.Claim == nil:
-			v.done(answerWith(rejectWith(reply.Refused)))
+			v.refuse(rejectWith(reply.Refused))
 		case !reply.Claim.First:
-			v.done(hitAnswer{status: 200, json: sent(reply.Claim.ID, reply.Claim.Receivers).end(), allowOrigin: allow})
+			v.answer(hitAnswer{status: 200, json: sent(reply.Claim.ID, reply.Claim.Receivers).end()})
 		default:
 			r.claim = &ipc.Claimed{Sender: sender, Key: v.key}
 			p.hitSend(v, e.r, r)
@@ -196,16 +214,16 @@ func (p *Puddle) hitSend(v *visitor, n uint32, r *receipt) {
 	facts := &p.rooms[n].Facts
 	asker := v.before(facts)
 	if verdict := room.MaySend(&facts.Rules, &asker); !verdict.Granted() {
-		v.done(answerWith(rejectVerdict(verdict)))
+		v.refuse(rejectVerdict(verdict))
 		return
 	}
 	one := &parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}
 	if !p.roomInLog([]uint32{n}, len(v.message.Data)) {
-		v.done(answerWith(rejectWith(notNow)))
+		v.refuse(rejectWith(notNow))
 		return
 	}
 	if refused, _ := p.deliverTo(one, n); refused != nil {
-		v.done(answerWith(rejectWith(refused)))
+		v.refuse(rejectWith(refused))
 	}
 }
 
@@ -224,16 +242,13 @@ func (p *Puddle) onAPIHit(h *ipc.Hit) {
 		return
 	}
 	r := &receipt{messageID: p.messageID()}
-	r.done = func(receivers int) { v.done(hitAnswer{status: 200, json: sent(r.messageID, receivers).end()}) }
+	r.done = func(receivers int) { v.answer(hitAnswer{status: 200, json: sent(r.messageID, receivers).end()}) }
 	if refused := p.direct(&parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}); refused != nil {
-		v.done(answerWith(rejectWith(refused)))
+		v.refuse(rejectWith(refused))
 	}
 }
 
 // answerWith is a refusal as the desk answers it.
 func answerWith(refused rejection) hitAnswer {
-	return hitAnswer{
-		status: refused.status, json: refused.JSON(), retryAfter: refused.after,
-		challenge: refused.status == 401,
-	}
+	return hitAnswer{status: refused.status, json: refused.JSON(), retryAfter: refused.after}
 }

@@ -15,6 +15,7 @@ type mailbox struct {
 	mu    sync.Mutex
 	words []letter
 	hits  []hit
+	calls []func()
 }
 
 type letter struct {
@@ -45,17 +46,28 @@ func (m *mailbox) putHit(h hit) {
 	unix.Write(m.fd, one)
 }
 
+// call has something done in the loop.
+func (m *mailbox) call(do func()) {
+	m.mu.Lock()
+	m.calls = append(m.calls, do)
+	m.mu.Unlock()
+	unix.Write(m.fd, one)
+}
+
 func (m *mailbox) open(word func(ipc.ToPuddle, []int), each func(*hit)) {
 	var b [8]byte
 	unix.Read(m.fd, b[:])
 	m.mu.Lock()
-	words, hits := m.words, m.hits
-	m.words, m.hits = nil, nil
+	words, hits, calls := m.words, m.hits, m.calls
+	m.words, m.hits, m.calls = nil, nil, nil
 	m.mu.Unlock()
 	for _, l := range words {
 		word(l.word, l.descriptors)
 	}
 	for n := range hits {
 		each(&hits[n])
+	}
+	for _, do := range calls {
+		do()
 	}
 }

@@ -54,6 +54,8 @@ type Puddle struct {
 	endpoints map[string][]ipc.Endpoint // by host
 	proxies   []netip.Prefix
 	desk      *desk
+	deskShut  bool // it has said its last answer
+	box       *mailbox
 
 	rooms    []*room.Room // beside table.Rooms; nil: nobody here
 	byName   map[string]uint32
@@ -71,7 +73,6 @@ type Puddle struct {
 	unsealed  unsealed
 	receipts  map[uint64]*receipt // by log position
 	parting   chan parting
-	hits      hits
 
 	small, large []uint32 // rooms with something to send
 	owing        []uint32 // sockets with frames of their own to send
@@ -201,7 +202,8 @@ func (p *Puddle) loop() error {
 	if err := unix.TimerfdSettime(clock, 0, &unix.ItimerSpec{Interval: second, Value: second}, nil); err != nil {
 		return fmt.Errorf("timerfd: %w", err)
 	}
-	p.openDesk(box)
+	p.box = box
+	p.openDesk()
 	p.table.Begin()
 	for fd, call := range map[int]func(netpoll.EpollEvent){
 		p.poll.set:   func(netpoll.EpollEvent) { p.onSockets() },
@@ -307,7 +309,7 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 	case word.Stop != nil && word.Stop.Drain < 0:
 		p.finishAll()
 	case word.Stop != nil:
-		p.stop()
+		p.stop(time.Duration(word.Stop.Drain))
 	}
 }
 
@@ -326,20 +328,32 @@ func (p *Puddle) serve() {
 	p.say(ipc.FromPuddle{Ready: &ipc.Ready{}})
 }
 
-// stop closes everybody with 1001.
-func (p *Puddle) stop() {
+// stop closes everybody with 1001, and the desk when what it was asked is
+// answered.
+func (p *Puddle) stop(drain time.Duration) {
 	if p.stopping {
 		return
 	}
 	p.stopping = true
 	p.closeDoors()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drain)
+		defer cancel()
+		p.desk.stop(ctx)
+		p.box.call(func() { p.deskShut = true; p.finishIfEmpty() })
+	}()
 	for i := range p.hands {
 		if p.table.Sockets[i].ID != 0 {
 			p.happen(uint32(i), gone(schema.CloseHouseStops, "the house stops"))
 		}
 	}
 	p.endTick()
-	if p.live == 0 {
+	p.finishIfEmpty()
+}
+
+// finishIfEmpty ends a stop when nobody is left.
+func (p *Puddle) finishIfEmpty() {
+	if p.stopping && p.live == 0 && p.deskShut {
 		p.finishAll()
 	}
 }

@@ -14,9 +14,14 @@ func ok(what string) says { return says(`{"ok":`).value(what) }
 
 func event(what string) says { return says(`{"event":`).value(what) }
 
-// failure is what a command or a message is refused with.
+// failure is what a command or a message is refused with; do is "" where
+// nobody can tell what was meant.
 func failure(do string, refused *schema.Refusal) says {
-	return says(`{"error":`).value(string(refused.Code)).text("do", do).text("message", refused.Message)
+	text := says(`{"error":`).value(string(refused.Code))
+	if do != "" {
+		text = text.text("do", do)
+	}
+	return text.text("message", refused.Message)
 }
 
 func (s says) value(text string) says { return format.AppendString(s, text) }

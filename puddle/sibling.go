@@ -108,6 +108,7 @@ func (p *Puddle) partWith(i uint32) (fd int) {
 	p.table.FreeSocket(i)
 	p.hands[i] = hand{next: none, prev: none}
 	p.live--
+	p.finishIfEmpty()
 	return fd
 }
 
