@@ -26,6 +26,14 @@ type ToPuddle struct {
 	Hit      *Hit      `msgpack:",omitempty"`
 }
 
+// descriptors is how many come with a word that a puddle hears in its loop.
+func (w *ToPuddle) descriptors() int {
+	if w.Peer != nil || w.Carried != nil {
+		return 1
+	}
+	return 0
+}
+
 // Start is the first word. Its descriptors are, in this order: the table's
 // memfd, the eventfd that tells the supervisor of news in the log, and the
 // slot's listeners.

@@ -5,22 +5,14 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/porthouse/porthouse/ipc"
 )
 
-// mailbox takes words from other goroutines to the loop.
+// mailbox takes what other goroutines have to the loop.
 type mailbox struct {
 	fd    int
 	mu    sync.Mutex
-	words []letter
 	hits  []hit
 	calls []func()
-}
-
-type letter struct {
-	word        ipc.ToPuddle
-	descriptors []int
 }
 
 func newMailbox() (*mailbox, error) {
@@ -29,13 +21,6 @@ func newMailbox() (*mailbox, error) {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	return &mailbox{fd: fd}, nil
-}
-
-func (m *mailbox) put(word ipc.ToPuddle, descriptors []int) {
-	m.mu.Lock()
-	m.words = append(m.words, letter{word, descriptors})
-	m.mu.Unlock()
-	unix.Write(m.fd, one)
 }
 
 // putHit takes a request of the desk to the loop.
@@ -54,16 +39,13 @@ func (m *mailbox) call(do func()) {
 	unix.Write(m.fd, one)
 }
 
-func (m *mailbox) open(word func(ipc.ToPuddle, []int), each func(*hit)) {
+func (m *mailbox) open(each func(*hit)) {
 	var b [8]byte
 	unix.Read(m.fd, b[:])
 	m.mu.Lock()
-	words, hits, calls := m.words, m.hits, m.calls
-	m.words, m.hits, m.calls = nil, nil, nil
+	hits, calls := m.hits, m.calls
+	m.hits, m.calls = nil, nil
 	m.mu.Unlock()
-	for _, l := range words {
-		word(l.word, l.descriptors)
-	}
 	for n := range hits {
 		each(&hits[n])
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -29,15 +28,16 @@ import (
 
 // Puddle is everything that the loop goroutine owns.
 type Puddle struct {
-	slot     int
-	settings schema.Settings
-	log      *slog.Logger
-	table    *table.Table
-	poll     *poller
-	link     *ipc.Conn
-	poke     int // an eventfd: news for the registry
-	guard    guard
-	words    chan ipc.FromPuddle
+	slot       int
+	settings   schema.Settings
+	log        *slog.Logger
+	table      *table.Table
+	poll       *poller
+	supervisor *ipc.Line
+	flushing   bool // something waits for the supervisor to take it
+	orphaned   bool // it is gone
+	poke       int  // an eventfd: news for the registry
+	guard      guard
 
 	listeners []listener
 	stopping  bool
@@ -72,7 +72,6 @@ type Puddle struct {
 	questions questions
 	unsealed  unsealed
 	receipts  map[uint64]*receipt // by log position
-	parting   chan parting
 
 	small, large []uint32 // rooms with something to send
 	owing        []uint32 // sockets with frames of their own to send
@@ -141,19 +140,22 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 	if err != nil {
 		return nil, err
 	}
+	line, err := ipc.LineOf(link)
+	if err != nil {
+		return nil, err
+	}
 	p := &Puddle{
-		slot: start.Slot, settings: start.Settings, table: t, link: link, poke: descriptors[1],
+		slot: start.Slot, settings: start.Settings, table: t, supervisor: line, poke: descriptors[1],
 		log:      newLog(start),
 		guard:    guard{headerBytes: start.Settings.HeaderBytes},
-		words:    make(chan ipc.FromPuddle, 64),
 		finished: make(chan struct{}),
 		now:      coarseNow(),
 		begun:    time.Now(),
 		byName:   map[string]uint32{}, openings: map[uint32]*announcement{},
 		answers: map[uint32][]byte{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
-		questions: questions{pending: map[uint64]pending{}}, parting: make(chan parting, 1024),
-		mesh: ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
+		questions: questions{pending: map[uint64]pending{}},
+		mesh:      ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
 	}
 	p.wheel.clear()
 	var seed [8]byte
@@ -205,75 +207,68 @@ func (p *Puddle) loop() error {
 	p.box = box
 	p.openDesk()
 	p.table.Begin()
+	p.say(ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}})
 	for fd, call := range map[int]func(netpoll.EpollEvent){
-		p.poll.set:   func(netpoll.EpollEvent) { p.onSockets() },
-		p.poll.again: func(netpoll.EpollEvent) { p.poll.cameBack(); p.endTick() },
-		clock:        func(netpoll.EpollEvent) { p.onSecond(clock) },
-		box.fd:       func(netpoll.EpollEvent) { box.open(p.onWord, p.onHit); p.endTick() },
+		p.poll.set:                func(netpoll.EpollEvent) { p.onSockets() },
+		p.poll.again:              func(netpoll.EpollEvent) { p.poll.cameBack(); p.endTick() },
+		p.supervisor.Descriptor(): func(netpoll.EpollEvent) { p.onSupervisor() },
+		clock:                     func(netpoll.EpollEvent) { p.onSecond(clock) },
+		box.fd:                    func(netpoll.EpollEvent) { box.open(p.onHit); p.endTick() },
 	} {
 		if err := p.poll.watch(fd, readable, call); err != nil {
 			return err
 		}
 	}
-	go p.talk()
-	p.words <- ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}}
-	lost := make(chan error, 1)
-	go func() { lost <- p.listen(box) }()
-	select {
-	case <-p.finished:
-		return nil
-	case err := <-lost:
-		p.log.Warn("the supervisor is gone: closing", "error", err)
-		box.put(ipc.ToPuddle{Stop: &ipc.Stop{Drain: int64(2 * time.Second)}}, nil)
-		<-p.finished
-		return nil
+	<-p.finished
+	return nil
+}
+
+// onSupervisor hears the supervisor's words, and sends it what waited.
+func (p *Puddle) onSupervisor() {
+	err := p.supervisor.Flush()
+	if err == nil {
+		err = p.supervisor.Hear(p.onWord)
+	}
+	if err != nil && !p.orphaned {
+		p.orphaned = true
+		p.poll.forget(p.supervisor.Descriptor())
+		if !p.stopping {
+			p.log.Warn("the supervisor is gone: closing", "error", err)
+		}
+		p.stop(orphanTime)
+	}
+	p.watchSupervisor()
+	p.endTick()
+}
+
+// orphanTime is how long sockets have to end when the supervisor is gone.
+const orphanTime = 2 * time.Second
+
+// watchSupervisor asks for the moment when the supervisor takes more, if
+// something waits for it.
+func (p *Puddle) watchSupervisor() {
+	if waits := p.supervisor.Waiting(); waits != p.flushing && !p.orphaned {
+		p.flushing = waits
+		events := netpoll.EpollEvent(readable)
+		if waits {
+			events |= writable
+		}
+		p.poll.change(p.supervisor.Descriptor(), events)
 	}
 }
 
-// listen takes the supervisor's words to the loop.
-func (p *Puddle) listen(box *mailbox) error {
-	for {
-		var word ipc.ToPuddle
-		descriptors, err := p.link.Receive(&word)
-		if errors.Is(err, io.EOF) {
-			return errors.New("its end of the link is closed")
-		}
-		if err != nil {
-			return err
-		}
-		box.put(word, descriptors)
-		if word.Stop != nil {
-			time.AfterFunc(time.Duration(word.Stop.Drain), func() {
-				box.put(ipc.ToPuddle{Stop: &ipc.Stop{Drain: -1}}, nil)
-			})
-		}
-	}
-}
-
-// talk takes the loop's words to the supervisor.
-func (p *Puddle) talk() {
-	for {
-		var word ipc.FromPuddle
-		var descriptors []int
-		select {
-		case word = <-p.words:
-		case leaves := <-p.parting:
-			word.Carry, descriptors = &leaves.word, []int{leaves.fd}
-		}
-		if err := p.link.Send(word, descriptors...); err != nil {
-			p.log.Debug("word to the supervisor lost", "error", err)
-		}
+// say tells the supervisor something; it never waits.
+func (p *Puddle) say(word ipc.FromPuddle, descriptors ...int) {
+	if p.orphaned {
 		for _, fd := range descriptors {
 			unix.Close(fd)
 		}
+		return
 	}
-}
-
-func (p *Puddle) say(word ipc.FromPuddle) {
-	select {
-	case p.words <- word:
-	default: // the supervisor does not listen; it will see the table
+	if err := p.supervisor.Say(word, descriptors...); err != nil {
+		p.log.Debug("word to the supervisor lost", "error", err)
 	}
+	p.watchSupervisor()
 }
 
 // onWord does what the supervisor says.
@@ -306,8 +301,6 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		p.onAPIHit(word.Hit)
 	case word.Close != nil:
 		p.say(ipc.FromPuddle{Closed: &ipc.Closed{Sequence: word.Close.Sequence, Found: p.putOut(word.Close)}})
-	case word.Stop != nil && word.Stop.Drain < 0:
-		p.finishAll()
 	case word.Stop != nil:
 		p.stop(time.Duration(word.Stop.Drain))
 	}
@@ -342,6 +335,7 @@ func (p *Puddle) stop(drain time.Duration) {
 		p.desk.stop(ctx)
 		p.box.call(func() { p.deskShut = true; p.finishIfEmpty() })
 	}()
+	time.AfterFunc(drain, func() { p.box.call(p.finishAll) })
 	for i := range p.hands {
 		if p.table.Sockets[i].ID != 0 {
 			p.happen(uint32(i), gone(schema.CloseHouseStops, "the house stops"))

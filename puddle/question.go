@@ -36,18 +36,15 @@ func (p *Puddle) ask(q ipc.Question, then func(*ipc.Reply)) {
 	p.questions.asks = append(p.questions.asks, q)
 }
 
-// askAll sends what the tick wants to know in one word. Where the supervisor
-// takes no words now, it goes with the next tick's.
+// askAll sends what the tick wants to know in one word.
 func (p *Puddle) askAll() {
 	q := &p.questions
 	if len(q.asks) == 0 && len(q.released) == 0 {
 		return
 	}
-	select {
-	case p.words <- ipc.FromPuddle{Questions: q.asks, Released: q.released}:
-		q.asks, q.released = nil, nil
-	default:
-	}
+	word := ipc.FromPuddle{Questions: q.asks, Released: q.released}
+	q.asks, q.released = nil, nil
+	p.say(word)
 }
 
 func (p *Puddle) onReply(reply *ipc.Reply) {

@@ -80,18 +80,7 @@ func (p *Puddle) unlink(i uint32, st *standing) {
 func (p *Puddle) carry(a *arrival, slot int) {
 	s := &p.table.Sockets[a.i]
 	carried := ipc.Carry{Slot: slot, Bytes: append(a.req.head, p.part0(s)...), Address: s.Addr, Port: s.Port}
-	fd := p.partWith(a.i)
-	select {
-	case p.parting <- parting{carried, fd}:
-	default:
-		unix.Close(fd)
-	}
-}
-
-// parting is a descriptor that goes to another puddle.
-type parting struct {
-	word ipc.Carry
-	fd   int
+	p.say(ipc.FromPuddle{Carry: &carried}, p.partWith(a.i))
 }
 
 // partWith forgets a socket and leaves its descriptor open.
