@@ -34,6 +34,9 @@ func (p *Puddle) joinNext(o *order, rest []string) {
 	}
 	said, rest := rest[0], rest[1:]
 	name, refused := p.resolveName(o.subject, said)
+	if refused == nil {
+		refused = p.moreRooms(o.subject)
+	}
 	if refused == nil && o.command.Since != "" {
 		refused = &schema.Refusal{Code: schema.Unavailable, Message: "since: rooms keep no messages yet; leave it away"}
 	}
@@ -53,6 +56,14 @@ func (p *Puddle) joinNext(o *order, rest []string) {
 		}
 	}
 	p.seek(e)
+}
+
+// moreRooms refuses a socket that is in as many rooms as it may.
+func (p *Puddle) moreRooms(i uint32) *schema.Refusal {
+	if len(p.roomsOf(i)) < p.settings.SocketRooms {
+		return nil
+	}
+	return &schema.Refusal{Code: schema.Full, Message: "this socket is in as many rooms as it may be: LEAVE one, or open another socket"}
 }
 
 // entryOf is an entry by a command.
@@ -171,6 +182,9 @@ func (p *Puddle) depart(i, r uint32) {
 // doNewRoom makes a room; its maker is in it.
 func (p *Puddle) doNewRoom(o *order) {
 	name, refused := p.resolveName(o.subject, o.command.Room())
+	if refused == nil {
+		refused = p.moreRooms(o.subject)
+	}
 	if refused != nil {
 		p.fail(o, refused)
 		return

@@ -27,6 +27,7 @@ type Settings struct {
 	SlabBytes    int // all partial messages and outboxes of one puddle, bytes
 	FanoutSlice  int // sends of one room before the loop looks at its sockets again
 	PostBytes    int // the body of a POST, bytes
+	SocketRooms  int // rooms that one socket may be in
 }
 
 // Who may make a room by walking in (--transient).
@@ -57,5 +58,6 @@ func DefaultSettings() Settings {
 		SlabBytes:    1 << 30,
 		FanoutSlice:  256,
 		PostBytes:    1 << 20,
+		SocketRooms:  256,
 	}
 }

@@ -322,3 +322,16 @@ func TestWhatRoomsTake(t *testing.T) {
 	}
 	t.Error("no event of the join")
 }
+
+func TestASocketIsInSoManyRooms(t *testing.T) {
+	h := newHouse(t, 1, "--socket-rooms", "3")
+	c := Open(t, h.address, "/", JSON)
+	c.Text(`{"do":"join","rooms":["a","b","c","d"]}`)
+	for _, room := range []string{"a", "b", "c"} {
+		c.Expects(`{"ok":"join","room":"` + room + `"}`)
+	}
+	c.Expects(`{"error":"full","do":"join"}`)
+	c.Tells(`{"do":"leave","room":"b"}`, `{"ok":"leave"}`)
+	c.Tells(`{"do":"join","room":"d"}`, `{"ok":"join","room":"d"}`)
+	c.Tells(`{"do":"whoami"}`, `{"rooms":["a","c","d"]}`)
+}

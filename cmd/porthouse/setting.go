@@ -84,6 +84,8 @@ func settings() []setting {
 			size(1, 8*mib, func(c *configuration) *int { return &c.limits().MessageBytes })},
 		{"post-bytes", "`SIZE` of the longest body of a POST", sizeText(l.PostBytes), one,
 			size(1, 64*mib, func(c *configuration) *int { return &c.limits().PostBytes })},
+		{"socket-rooms", "`N` rooms that one socket may be in", strconv.Itoa(l.SocketRooms), one,
+			whole(1, 1<<16, func(c *configuration) *int { return &c.limits().SocketRooms })},
 		{"fragments", "`N` frames that a message may have", strconv.Itoa(l.Fragments), one,
 			whole(1, 1<<20, func(c *configuration) *int { return &c.limits().Fragments })},
 		{"outbox", "`SIZE` of what may wait for one socket; beyond, it is closed as too slow (4503)", sizeText(l.OutboxBytes), one,
