@@ -16,6 +16,7 @@ type ToPuddle struct {
 	Stop     *Stop     `msgpack:",omitempty"`
 
 	Reply    *Reply    `msgpack:",omitempty"`
+	Replies  []Reply   `msgpack:",omitempty"` // several at once
 	House    *House    `msgpack:",omitempty"`
 	Room     *Room     `msgpack:",omitempty"` // its rules or its owner changed
 	RoomGone *RoomGone `msgpack:",omitempty"`

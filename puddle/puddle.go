@@ -283,6 +283,9 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		p.serve()
 	case word.Reply != nil:
 		p.onReply(word.Reply)
+		for n := range word.Replies {
+			p.onReply(&word.Replies[n])
+		}
 	case word.House != nil:
 		p.onHouse(word.House)
 	case word.Room != nil:

@@ -170,6 +170,9 @@ func (f *fakeProcess) next(t *testing.T) letter {
 func (f *fakeProcess) take(l letter) {
 	if l.word.Reply != nil {
 		f.replies[l.word.Reply.ID] = l.word.Reply
+		for n := range l.word.Replies {
+			f.replies[l.word.Replies[n].ID] = &l.word.Replies[n]
+		}
 	} else {
 		f.words = append(f.words, l.word)
 	}

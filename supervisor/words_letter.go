@@ -10,6 +10,9 @@ import (
 // beyond, it hangs.
 const wordsMost = 4096
 
+// repliesMost is how many replies more go with one.
+const repliesMost = 256
+
 // letter is a word to a puddle; its descriptors are closed once sent.
 type letter struct {
 	word        ipc.ToPuddle
@@ -53,7 +56,8 @@ func (q *letters) put(l letter) bool {
 	return true
 }
 
-// take takes the first letter, if there is one.
+// take takes the first letter, if there is one; replies that follow a reply
+// go with it.
 func (q *letters) take() (l letter, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -65,6 +69,11 @@ func (q *letters) take() (l letter, ok bool) {
 	q.list = q.list[1:]
 	if l.word.Reply == nil {
 		q.unasked--
+		return l, true
+	}
+	for len(q.list) > 0 && q.list[0].word.Reply != nil && len(l.word.Replies) < repliesMost {
+		l.word.Replies = append(l.word.Replies, *q.list[0].word.Reply)
+		q.list[0], q.list = letter{}, q.list[1:]
 	}
 	return l, true
 }
