@@ -1,0 +1,99 @@
+package puddle
+
+import (
+	"time"
+
+	"github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc"
+)
+
+// The link to the supervisor: its words are heard in the loop, and answered
+// from it.
+
+// onSupervisor hears the supervisor's words, and sends it what waited.
+func (p *Puddle) onSupervisor() {
+	err := p.supervisor.Flush()
+	if err == nil {
+		err = p.supervisor.Hear(p.onWord)
+	}
+	if err != nil && !p.orphaned {
+		p.orphaned = true
+		p.poll.forget(p.supervisor.Descriptor())
+		if !p.stopping {
+			p.log.Warn("the supervisor is gone: closing", "error", err)
+		}
+		p.stop(orphanTime)
+	}
+	p.watchSupervisor()
+	p.endTick()
+}
+
+// orphanTime is how long sockets have to end when the supervisor is gone.
+const orphanTime = 2 * time.Second
+
+// watchSupervisor asks for the moment when the supervisor takes more, if
+// something waits for it.
+func (p *Puddle) watchSupervisor() {
+	if waits := p.supervisor.Waiting(); waits != p.flushing && !p.orphaned {
+		p.flushing = waits
+		events := netpoll.EpollEvent(readable)
+		if waits {
+			events |= writable
+		}
+		p.poll.change(p.supervisor.Descriptor(), events)
+	}
+}
+
+// say tells the supervisor something; it never waits.
+func (p *Puddle) say(word ipc.FromPuddle, descriptors ...int) {
+	if p.orphaned {
+		for _, fd := range descriptors {
+			unix.Close(fd)
+		}
+		return
+	}
+	if err := p.supervisor.Say(word, descriptors...); err != nil {
+		p.log.Debug("word to the supervisor lost", "error", err)
+	}
+	p.watchSupervisor()
+}
+
+// onWord does what the supervisor says.
+func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
+	switch {
+	case word.Peer != nil && len(descriptors) == 1:
+		p.meet(word.Peer.Slot, descriptors[0])
+	case word.PeerGone != nil:
+		p.part(word.PeerGone.Slot)
+	case word.Serve != nil:
+		p.serveBy = p.now + seconds(p.settings.PeerTime)
+		p.serve()
+	case word.Reply != nil:
+		p.onReply(word.Reply)
+		for n := range word.Replies {
+			p.onReply(&word.Replies[n])
+		}
+	case word.House != nil:
+		p.onHouse(word.House)
+	case word.Room != nil:
+		p.onRoom(word.Room)
+	case word.RoomGone != nil:
+		p.onRoomGone(word.RoomGone)
+	case word.PutOut != nil:
+		p.onPutOut(word.PutOut)
+	case word.Client != nil:
+		p.onClient(&word.Client.Identity)
+	case word.Revoked != nil:
+		p.onRevoked(word.Revoked)
+	case word.Carried != nil && len(descriptors) == 1:
+		p.onCarried(word.Carried, descriptors[0])
+	case word.Hit != nil:
+		p.onAPIHit(word.Hit)
+	case word.Close != nil:
+		p.say(ipc.FromPuddle{Closed: &ipc.Closed{Sequence: word.Close.Sequence, Found: p.putOut(word.Close)}})
+	case word.Stop != nil:
+		p.stop(time.Duration(word.Stop.Drain))
+	}
+}
