@@ -17,11 +17,6 @@ type message struct {
 	room, member int32
 }
 
-// filler is what follows in a body of size bytes.
-func filler(size int) []byte {
-	return bytes.Repeat([]byte("porthouse"), size/9+1)[:size-bodyLeast]
-}
-
 // stamp writes m over a body.
 func (m message) stamp(body []byte, tag uint32) {
 	binary.LittleEndian.PutUint64(body, uint64(m.intended))
@@ -31,34 +26,32 @@ func (m message) stamp(body []byte, tag uint32) {
 	binary.LittleEndian.PutUint32(body[20:], tag)
 }
 
-// readMessage reads a body; ok is false when it is not byte for byte one of
-// the run's.
-func readMessage(body []byte, tag uint32, filler []byte) (m message, ok bool) {
-	if len(body) != bodyLeast+len(filler) || binary.LittleEndian.Uint32(body[20:]) != tag {
-		return m, false
-	}
-	m.intended = int64(binary.LittleEndian.Uint64(body))
-	m.number = binary.LittleEndian.Uint32(body[8:])
-	m.room = int32(binary.LittleEndian.Uint32(body[12:]))
-	m.member = int32(binary.LittleEndian.Uint32(body[16:]))
-	return m, bytes.Equal(body[bodyLeast:], filler)
+// readStamp reads a stamp; ok is false when it is not of this run.
+func readStamp(stamp []byte, tag uint32) (m message, ok bool) {
+	m.intended = int64(binary.LittleEndian.Uint64(stamp))
+	m.number = binary.LittleEndian.Uint32(stamp[8:])
+	m.room = int32(binary.LittleEndian.Uint32(stamp[12:]))
+	m.member = int32(binary.LittleEndian.Uint32(stamp[16:]))
+	return m, binary.LittleEndian.Uint32(stamp[20:]) == tag
 }
 
 // A burst is some frames of one sender, to be written at once.
 type burst struct {
+	form   *form
 	frames []byte
 	stride int // bytes from a frame to the next
-	head   int // bytes of a frame before its body
+	head   int // bytes of a frame before its stamp
 	tag    uint32
 }
 
-func newBurst(count, size int, tag uint32) *burst {
-	body := append(make([]byte, bodyLeast), filler(size)...)
-	one := appendFrame(nil, opBinary, body)
+func newBurst(count int, f *form, tag uint32) *burst {
+	body := f.blank()
+	one := appendFrame(nil, f.opcode, body)
 	return &burst{
+		form:   f,
 		frames: bytes.Repeat(one, count),
 		stride: len(one),
-		head:   len(one) - size,
+		head:   len(one) - len(body) + len(f.before),
 		tag:    tag,
 	}
 }
@@ -66,7 +59,7 @@ func newBurst(count, size int, tag uint32) *burst {
 // stamp numbers the frames from m.number on and returns all their bytes.
 func (b *burst) stamp(m message) []byte {
 	for at := b.head; at < len(b.frames); at += b.stride {
-		m.stamp(b.frames[at:], b.tag)
+		b.form.write(b.frames[at:], m, b.tag)
 		m.number++
 	}
 	return b.frames

@@ -50,7 +50,7 @@ func (p *process) obey(o order) {
 			p.vacant = append(p.vacant, int32(i))
 		}
 	case "go":
-		p.start, p.begin, p.end = o.Start, o.Begin, o.End
+		p.start, p.begin, p.end, p.begun = o.Start, o.Begin, o.End, 0
 		if p.traffic != nil {
 			p.traffic.prepare(o)
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,28 +30,37 @@ const (
 	socketsMost = 15_000
 	// descriptorsSpare are a client process's other descriptors.
 	descriptorsSpare = 64
+	// sourcesMost is how many addresses one process connects from at most.
+	sourcesMost = 250
 	// recordMost bounds the memory of what each receiver heard of each sender, in bytes.
 	recordMost = 1 << 30
 )
 
 // A plan is one run, as every client process is told it.
 type plan struct {
-	Mode      string
-	Server    netip.AddrPort
-	Host      string // the Host header
-	Path      string // what stands before a room's name
-	Room      string // a room's name without its number
-	Rooms     int
-	Members   int     // sockets of a room
-	Senders   int     // of a room's members, the first ones
-	Burst     int     // messages in one write
-	Size      int     // a message, bytes
-	Rate      float64 // messages/s of a sender; 0 is a closed loop
-	Flight    int     // handshakes under way at once, all processes together
-	Leave     string
-	Spin      bool
-	Processes int
-	Tag       uint32 // in every message: whose it is
+	Mode       string
+	Server     netip.AddrPort
+	Host       string // the Host header
+	Path       string // what stands before a room's name
+	Room       string // a room's name without its number
+	Rooms      int
+	Members    int      // sockets of a room
+	Senders    int      // of a room's members, the first ones
+	Burst      int      // messages in one write
+	Size       int      // a message, bytes
+	Rate       float64  // messages/s of a sender; 0 is a closed loop
+	Flight     int      // handshakes under way at once, all processes together
+	Speak      []string // what a room's members speak, in turn
+	Value      bool     // messages are JSON values
+	Turns      bool     // closed loop: the senders of a room speak one after another
+	Logins     []string // what handshakes offer, in turn: base64 of CLIENT:PASSWORD
+	Handshakes int      // storm: how many, 0 until its end; all processes together
+	Refusals   bool     // storm: other answers than 101 are counted, and no failure
+	Sources    int      // addresses that a process connects from
+	Leave      string
+	Spin       bool
+	Processes  int
+	Tag        uint32 // in every message: whose it is
 }
 
 // target fills in where the plan's sockets go.
@@ -88,10 +98,16 @@ func (p *plan) check() error {
 		return fmt.Errorf("-senders %d: of a room's %d members, 1 to all can send", p.Senders, p.Members)
 	case p.Burst < 1 || p.Burst > 1<<16:
 		return fmt.Errorf("-burst %d: give 1 to 65536", p.Burst)
-	case p.Size < bodyLeast || p.Size > 1<<24:
-		return fmt.Errorf("-size %d: a message carries its time and number; give %d to %d bytes", p.Size, bodyLeast, 1<<24)
+	case p.Size < p.sizeLeast() || p.Size > 1<<24:
+		return fmt.Errorf("-size %d: a message carries its time and number; give %d to %d bytes", p.Size, p.sizeLeast(), 1<<24)
 	case p.Rate < 0 || p.Rate > 1e6:
 		return fmt.Errorf("-rate %g: give messages/s of a member, up to 1000000", p.Rate)
+	case p.Rate > 0 && p.Turns:
+		return fmt.Errorf("-rate %g -turns: at a fixed rate nobody waits for another's turn; leave one of them out", p.Rate)
+	case p.Handshakes < 0:
+		return fmt.Errorf("-handshakes %d: give how many, or 0 for as many as there is time for", p.Handshakes)
+	case p.Sources < 1 || p.Sources > sourcesMost:
+		return fmt.Errorf("-sources %d: give 1 to %d addresses", p.Sources, sourcesMost)
 	case p.Rate > 0 && p.Burst > 1:
 		return fmt.Errorf("-rate %g -burst %d: a fixed rate sends one at a time; leave one of them out", p.Rate, p.Burst)
 	case p.Flight < 1:
@@ -101,8 +117,42 @@ func (p *plan) check() error {
 	case 4*p.Rooms*p.Members*p.Senders > recordMost:
 		return fmt.Errorf("%d rooms x %d members x %d senders: what each heard of each does not fit in 1 GiB; give fewer -senders", p.Rooms, p.Members, p.Senders)
 	}
-	return p.divide()
+	if err := p.divide(); err != nil {
+		return err
+	}
+	if p.Turns && p.Rooms < p.Processes {
+		return fmt.Errorf("-turns: with %d rooms in %d processes a room's senders do not see each other; give fewer -processes", p.Rooms, p.Processes)
+	}
+	return nil
 }
+
+// sizeLeast is the shortest message, in bytes.
+func (p *plan) sizeLeast() int {
+	if p.Value {
+		return valueLeast
+	}
+	return bodyLeast
+}
+
+// speaks settles what members speak, from a list with commas. Envelopes carry
+// JSON values.
+func (p *plan) speaks(list string) error {
+	p.Speak = nil
+	for name := range strings.SplitSeq(list, ",") {
+		switch name {
+		case speakRaw:
+		case speakJSON, speakMsgpack:
+			p.Value = true
+		default:
+			return fmt.Errorf("%q is none of %s, %s and %s", name, speakRaw, speakJSON, speakMsgpack)
+		}
+		p.Speak = append(p.Speak, name)
+	}
+	return nil
+}
+
+// roomName is what room number i is called.
+func (p *plan) roomName(i int) string { return p.Room + strconv.Itoa(i) }
 
 // sends tells whether messages are part of the run.
 func (p *plan) sends() bool { return p.Mode == modeBroadcast || p.Mode == modeChat }
@@ -184,19 +234,21 @@ type word struct {
 
 // A report is what one client process counted.
 type report struct {
-	Missing  uint64 // frames that a receiver should have had and had not
-	Repeated uint64 // frames that a receiver had before, or after a later one
-	Echoed   uint64 // frames that their own sender heard
-	Foreign  uint64 // messages that are none of ours, or not in their room
-	Latency  tally  // from the intended time of sending to each receiver
-	Round    tally  // from the time of sending until all receivers had it
-	Late     tally  // from the intended to the real time of sending
-	Upgrade  tally  // from connect to 101
-	Refused  int    // handshakes: ECONNREFUSED
-	Reset    int    // handshakes: reset or ended before the 101
-	Failed   int    // handshakes: answered otherwise than with 101
-	Hung     int    // handshakes: still unanswered at the end
-	Failure  string // the first failure's reason
+	Missing  uint64      // frames that a receiver should have had and had not
+	Repeated uint64      // frames that a receiver had before, or after a later one
+	Echoed   uint64      // frames that their own sender heard
+	Foreign  uint64      // messages that are none of ours, or not in their room
+	Stray    string      // the first of them
+	Latency  tally       // from the intended time of sending to each receiver
+	Round    tally       // from the time of sending until all receivers had it
+	Late     tally       // from the intended to the real time of sending
+	Upgrade  tally       // from connect to 101
+	Refused  int         // handshakes: ECONNREFUSED
+	Reset    int         // handshakes: reset or ended before the 101
+	Failed   int         // handshakes: answered otherwise than with 101
+	Answers  map[int]int // handshakes: other answers that the plan expects, by status
+	Hung     int         // handshakes: still unanswered at the end
+	Failure  string      // the first failure's reason
 }
 
 // patience is how long anything may go without progress before it is given up.

@@ -25,9 +25,6 @@ const (
 	tokenClock
 )
 
-// sourcesEach is how many addresses a process connects from, in 127.0.0.0/24.
-const sourcesEach = 16
-
 // A process is one client process: a share of the run's sockets on one epoll
 // set, served by one goroutine.
 type process struct {
@@ -51,6 +48,7 @@ type process struct {
 	server   unix.RawSockaddrInet4
 	sources  []unix.RawSockaddrInet4
 	dialed   int
+	begun    int    // handshakes since the order to go
 	buffer   []byte // what is read, by all sockets in turn
 	scratch  []byte // a request or a pong
 
@@ -101,12 +99,12 @@ func newProcess(p plan, index int) (*process, error) {
 	if err := c.checkLimit(); err != nil {
 		return nil, err
 	}
-	for i := range sourcesEach {
-		last := 2 + (index*sourcesEach+i)%250
+	for i := range p.Sources {
+		last := 2 + (index*p.Sources+i)%sourcesMost
 		from := netip.AddrFrom4([4]byte{127, 0, 0, byte(last)})
 		c.sources = append(c.sources, rawAddress(netip.AddrPortFrom(from, 0)))
 	}
-	c.dialed = rand.IntN(sourcesEach)
+	c.dialed = rand.IntN(p.Sources)
 	for i := range c.sockets {
 		s := &c.sockets[i]
 		s.index, s.fd = int32(i), -1
@@ -180,7 +178,7 @@ func (p *process) wait() int {
 	switch {
 	case p.plan.Spin && p.start != 0 && now() < p.end:
 		return 0
-	case p.storm && len(p.vacant) > 0 && p.going():
+	case p.storm && len(p.vacant) > 0 && p.going() && p.plan.Rate == 0:
 		return 1
 	default:
 		return -1
@@ -202,7 +200,7 @@ func (p *process) event(e *unix.EpollEvent) {
 	case tokenClock:
 		if p.traffic != nil {
 			p.traffic.tick()
-		}
+		} // a storm dials when the events are through
 	default:
 		s := &p.sockets[e.Fd]
 		if s.generation == e.Pad {

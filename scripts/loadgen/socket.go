@@ -29,6 +29,8 @@ type socket struct {
 	generation   int32 // of fd, so that stale events are known
 	room, member int32
 	state        state
+	greeted      bool   // it speaks raw, or had its first envelope
+	login        string // that its handshake offers
 	dialed       int64  // CLOCK_MONOTONIC ns
 	rest         []byte // a frame or answer that came in part
 	unsent       []byte // what the kernel did not take yet
@@ -39,7 +41,7 @@ var errUnread = errors.New("the server reads too slowly: 64 MiB wait for it on o
 // dialVacant begins handshakes, as many as may be under way.
 func (p *process) dialVacant() {
 	for tries := len(p.vacant); tries > 0 && len(p.vacant) > 0 && p.underway < p.flight; tries-- {
-		if p.storm && !p.going() {
+		if p.storm && !p.stormOn() {
 			return
 		}
 		last := len(p.vacant) - 1
@@ -54,8 +56,10 @@ func (p *process) dial(i int32) {
 	if p.storm {
 		s.room = int32((p.dialed*p.plan.Processes + p.index) % p.plan.Rooms)
 	}
+	s.login = p.plan.login(p.index, p.begun)
 	p.dialed++
-	s.state, s.dialed = dialing, now()
+	p.begun++
+	s.state, s.dialed, s.greeted = dialing, now(), p.speaks(s) == speakRaw
 	p.underway++
 	fd, step, errno := dial(&p.sources[p.dialed%len(p.sources)], &p.server)
 	if errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.EADDRNOTAVAIL {
@@ -83,7 +87,7 @@ func (p *process) socketEvent(s *socket, events uint32) {
 			return
 		}
 		s.state = asking
-		p.scratch = p.upgrade.request(p.scratch[:0], s.room)
+		p.scratch = p.upgrade.request(p.scratch[:0], s.room, p.speaks(s), s.login)
 		p.write(s, p.scratch)
 	}
 	if events&unix.EPOLLOUT != 0 && len(s.unsent) > 0 {
@@ -129,7 +133,7 @@ func (p *process) hear(s *socket, last bool) {
 func (p *process) take(s *socket, b []byte) int {
 	used, at := 0, now()
 	if s.state == asking {
-		n, err := parseAnswer(b)
+		n, err := parseAnswer(b, p.speaks(s))
 		if err != nil {
 			p.refused(s, err)
 		}
@@ -149,13 +153,28 @@ func (p *process) take(s *socket, b []byte) int {
 			return used
 		}
 		used += n
-		if f.opcode == opBinary {
-			p.traffic.hear(s, f.body, at)
-		} else {
+		switch {
+		case f.opcode != opBinary && f.opcode != opText:
 			p.control(s, f)
+		case s.greeted:
+			p.traffic.hear(s, f, at)
+		default:
+			p.greet(s, f)
 		}
 	}
 	return len(b)
+}
+
+// speaks is what a socket speaks.
+func (p *process) speaks(s *socket) string {
+	return p.plan.Speak[int(s.member)%len(p.plan.Speak)]
+}
+
+// greet takes the first envelope of a socket.
+func (p *process) greet(s *socket, f frame) {
+	if s.greeted = isGreeting(f); !s.greeted {
+		p.fail(fmt.Errorf("member %d of room %d speaks %s and heard %.200q first, instead of its join", s.member, s.room, p.speaks(s), f.body))
+	}
 }
 
 // control takes a frame that is no message of ours.
@@ -251,8 +270,13 @@ func ending(errno unix.Errno) string {
 
 // refused is an answer other than 101.
 func (p *process) refused(s *socket, err error) {
-	p.report.Failed++
-	p.note(err)
+	var other otherAnswer
+	if p.plan.Refusals && errors.As(err, &other) {
+		p.report.Answers[other.status]++
+	} else {
+		p.report.Failed++
+		p.note(err)
+	}
 	p.vacate(s)
 }
 

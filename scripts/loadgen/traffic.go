@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 // A voice is a socket of this process that sends.
 type voice struct {
 	socket int32
+	burst  *burst
 	room   int32
 	due    int64 // the next message's intended time, CLOCK_MONOTONIC ns; fixed rate
 	spoke  int64 // when the last burst was sent, CLOCK_MONOTONIC ns
@@ -26,11 +28,10 @@ type traffic struct {
 	voices  []voice
 	first   int // voices[0]'s place among all senders
 	heard   []uint32
-	filler  []byte
-	burst   *burst
-	ready   []int32 // voices whose burst was heard by all
-	far     []int32 // voices whose room is in several processes
-	turns   []int32 // fixed rate: voices in the order of their times
+	forms   [][]form // by what sockets speak, and by room
+	ready   []int32  // voices whose burst was heard by all
+	far     []int32  // voices whose room is in several processes
+	turns   []int32  // fixed rate: voices in the order of their times
 	turn    int
 	period  int64 // fixed rate: of one sender, ns
 	limited bool
@@ -45,11 +46,11 @@ func newTraffic(p *process) *traffic {
 	t := &traffic{
 		process: p,
 		heard:   make([]uint32, len(p.sockets)*senders),
-		filler:  filler(p.plan.Size),
-		burst:   newBurst(p.plan.Burst, p.plan.Size, p.plan.Tag),
+		forms:   p.plan.forms(),
 		slot:    -1,
 	}
 	t.first = p.low/members*senders + min(p.low%members, senders)
+	bursts := map[*form]*burst{}
 	for i := range p.sockets {
 		s := &p.sockets[i]
 		if int(s.member) >= senders {
@@ -59,9 +60,19 @@ func newTraffic(p *process) *traffic {
 		if low < p.low || low+members > p.low+len(p.sockets) {
 			t.far = append(t.far, int32(len(t.voices)))
 		}
-		t.voices = append(t.voices, voice{socket: int32(i), room: s.room})
+		f := t.form(s)
+		if bursts[f] == nil {
+			bursts[f] = newBurst(p.plan.Burst, f, p.plan.Tag)
+		}
+		t.voices = append(t.voices, voice{socket: int32(i), room: s.room, burst: bursts[f]})
 	}
 	return t
+}
+
+// form is how messages stand in a socket's frames.
+func (t *traffic) form(s *socket) *form {
+	forms := t.forms[int(s.member)%len(t.forms)]
+	return &forms[int(s.room)%len(forms)]
 }
 
 // prepare readies the senders that the order means.
@@ -90,7 +101,9 @@ func (t *traffic) prepare(o order) {
 func (t *traffic) tick() {
 	if t.period == 0 {
 		for _, i := range t.turns {
-			t.speakNext(i)
+			if !t.plan.Turns || int(i)%t.plan.Senders == 0 {
+				t.speakNext(i)
+			}
 		}
 		t.turns = t.turns[:0]
 		return
@@ -137,14 +150,17 @@ func (t *traffic) speak(i int32, intended int64) {
 	shared.sent.Store(number + count)
 	shared.target.Add(count * uint64(t.plan.Members-1))
 	t.mine.messages.Add(count)
-	t.write(s, t.burst.stamp(message{intended, uint32(number), s.room, s.member}))
+	t.write(s, v.burst.stamp(message{intended, uint32(number), s.room, s.member}))
 }
 
 // hear counts one delivery, at being the time it was read.
-func (t *traffic) hear(s *socket, body []byte, at int64) {
-	m, ok := readMessage(body, t.plan.Tag, t.filler)
-	if !ok || m.room != s.room || int(m.member) >= t.plan.Senders {
-		t.report.Foreign++
+func (t *traffic) hear(s *socket, f frame, at int64) {
+	form := t.form(s)
+	m, ok := form.read(f.body, t.plan.Tag)
+	if !ok || f.opcode != form.opcode || m.room != s.room || int(m.member) >= t.plan.Senders {
+		if t.report.Foreign++; t.report.Stray == "" {
+			t.report.Stray = fmt.Sprintf("member %d heard %.100q", s.member, f.body)
+		}
 		return
 	}
 	if m.member == s.member {
@@ -223,9 +239,19 @@ func (t *traffic) settle() {
 		if v.spoke >= t.begin {
 			t.round.add(now() - v.spoke)
 		}
-		t.speakNext(i)
+		t.speakNext(t.after(i))
 	}
 	t.ready = t.ready[:0]
+}
+
+// after is the voice whose turn it is when i was heard by all: its own, or,
+// if senders take turns, that of its room's next.
+func (t *traffic) after(i int32) int32 {
+	if !t.plan.Turns {
+		return i
+	}
+	senders := int32(t.plan.Senders)
+	return i - i%senders + (i+1)%senders
 }
 
 // missing is how many deliveries never came, beyond the gaps seen.

@@ -17,7 +17,7 @@ const headAnswerMost = 16 << 10
 
 var (
 	headEnd     = []byte("\r\n\r\n")
-	statusLine  = []byte("HTTP/1.1 101")
+	statusStart = []byte("HTTP/1.1 ")
 	acceptValue = []byte(acceptOf(upgradeKey))
 )
 
@@ -27,8 +27,8 @@ func acceptOf(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// An upgrade writes the requests of one run: everything but the room's number
-// is the same in all.
+// An upgrade writes the requests of one run. What is the same in all of them
+// is made once.
 type upgrade struct {
 	before []byte // "GET /path/room"
 	after  []byte // " HTTP/1.1\r\n…"
@@ -38,20 +38,39 @@ func newUpgrade(p plan) upgrade {
 	return upgrade{
 		before: []byte("GET " + p.Path + p.Room),
 		after: []byte(" HTTP/1.1\r\nHost: " + p.Host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-			"Sec-WebSocket-Key: " + upgradeKey + "\r\nSec-WebSocket-Version: 13\r\n\r\n"),
+			"Sec-WebSocket-Key: " + upgradeKey + "\r\nSec-WebSocket-Version: 13\r\n"),
 	}
 }
 
-// request appends the request that enters a room.
-func (u upgrade) request(dst []byte, room int32) []byte {
+// request appends the request that enters a room, speaking raw or an envelope,
+// with a login (base64 of CLIENT:PASSWORD) or none.
+func (u upgrade) request(dst []byte, room int32, speaks, login string) []byte {
 	dst = append(dst, u.before...)
 	dst = strconv.AppendInt(dst, int64(room), 10)
-	return append(dst, u.after...)
+	dst = append(dst, u.after...)
+	if speaks != speakRaw {
+		dst = append(append(append(dst, "Sec-WebSocket-Protocol: "+protocolPrefix...), speaks...), "\r\n"...)
+	}
+	if login != "" {
+		dst = append(append(append(dst, "Authorization: Basic "...), login...), "\r\n"...)
+	}
+	return append(dst, "\r\n"...)
 }
 
-// parseAnswer takes the head of a server's answer and says how many bytes it
-// was; 0 when b does not hold all of it.
-func parseAnswer(b []byte) (int, error) {
+// An otherAnswer is a server's answer that is not 101.
+type otherAnswer struct {
+	status int
+	line   string
+}
+
+func (a otherAnswer) Error() string {
+	return fmt.Sprintf("the server answered %q instead of 101", a.line)
+}
+
+// parseAnswer takes the head of a server's answer to who asked to speak so,
+// and says how many bytes it was; 0 when b does not hold all of it. An answer
+// other than 101 is an otherAnswer.
+func parseAnswer(b []byte, speaks string) (int, error) {
 	end := bytes.Index(b, headEnd)
 	if end < 0 {
 		if len(b) > headAnswerMost {
@@ -60,16 +79,39 @@ func parseAnswer(b []byte) (int, error) {
 		return 0, nil
 	}
 	head := b[:end]
-	if !bytes.HasPrefix(head, statusLine) {
-		return 0, fmt.Errorf("the server answered %q instead of 101", firstLine(head))
+	if status := statusOf(head); status != 101 {
+		return 0, otherAnswer{status, string(firstLine(head))}
 	}
 	if !bytes.Contains(head, acceptValue) {
 		return 0, errors.New("the server's 101 has no Sec-WebSocket-Accept for our key")
 	}
+	if speaks != speakRaw && !bytes.Contains(head, []byte(protocolPrefix+speaks)) {
+		return 0, fmt.Errorf("the server's 101 does not speak %s%s", protocolPrefix, speaks)
+	}
 	return end + len(headEnd), nil
+}
+
+// statusOf is an answer's status, 0 if it has none.
+func statusOf(head []byte) int {
+	rest, is := bytes.CutPrefix(head, statusStart)
+	if !is || len(rest) < 3 {
+		return 0
+	}
+	status, _ := strconv.Atoi(string(rest[:3]))
+	return status
 }
 
 func firstLine(b []byte) []byte {
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
 	return line[:min(len(line), 80)]
+}
+
+// isGreeting tells whether a frame is the first one of an envelope socket in
+// its room: {"ok":"join",…}.
+func isGreeting(f frame) bool {
+	if f.opcode == opText {
+		return bytes.HasPrefix(f.body, []byte(`{"ok":"join"`))
+	}
+	return f.opcode == opBinary && len(f.body) > 1 && f.body[0]&0xf0 == 0x80 &&
+		bytes.HasPrefix(f.body[1:], appendPacked(nil, "ok", "join"))
 }
