@@ -28,13 +28,31 @@ type house struct {
 	data    string
 	address string
 	command *exec.Cmd
-	log     *bytes.Buffer
+	log     *quietLog
 	ended   chan error
+}
+
+// quietLog keeps what a house says; it may be read meanwhile.
+type quietLog struct {
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func (l *quietLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.Write(b)
+}
+
+func (l *quietLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.String()
 }
 
 func newHouse(t *testing.T, puddles int, flags ...string) *house {
 	t.Helper()
-	h := &house{t: t, data: filepath.Join(t.TempDir(), "data"), log: &bytes.Buffer{}, ended: make(chan error, 1)}
+	h := &house{t: t, data: filepath.Join(t.TempDir(), "data"), log: &quietLog{}, ended: make(chan error, 1)}
 	if !slices.Contains(flags, "--transient") && !slices.Contains(flags, "--open") {
 		flags = append(flags, "--open")
 	}

@@ -31,7 +31,7 @@ Modes:
   chat        the same with every member a sender, each waiting for its own
               burst only; with -rate an open loop, its latency counted from
               the intended time of sending
-  handshakes  connect, upgrade, leave, again and again
+  handshakes  connect, upgrade, leave, again and again; with -rate an open loop
   idle        open all sockets, wait, weigh the server; with -say, a message
               to one room afterwards
 
@@ -63,7 +63,14 @@ func parseCommand(args []string) (*command, error) {
 	f.IntVar(&p.Senders, "senders", 0, "members of each room that send (default 1; all in chat)")
 	f.IntVar(&p.Burst, "burst", 1, "messages in one write, closed loop")
 	f.IntVar(&p.Size, "size", 64, "a message, `bytes`")
-	f.Float64Var(&p.Rate, "rate", 0, "messages/s of each sender, at fixed times; 0 is a closed loop")
+	f.Float64Var(&p.Rate, "rate", 0, "messages/s of each sender, or handshakes/s of all, at fixed times; 0 is a closed loop")
+	speak := f.String("speak", speakRaw, "what the members of a room speak, in turn: `raw,json,msgpack`; envelopes carry -value")
+	f.BoolVar(&p.Value, "value", false, "messages are JSON values")
+	f.BoolVar(&p.Turns, "turns", false, "the senders of a room speak one after another, closed loop")
+	logins := f.String("logins", "", "`file` of lines CLIENT:PASSWORD that sockets offer in turn")
+	f.IntVar(&p.Handshakes, "handshakes", 0, "mode handshakes: `how many`; 0 is as many as there is time for")
+	f.BoolVar(&p.Refusals, "refusals", false, "mode handshakes: count answers other than 101 and none at all, and do not fail")
+	f.IntVar(&p.Sources, "sources", 16, "`addresses` that each client process connects from, in 127.0.0.0/24")
 	f.IntVar(&p.Flight, "flight", 128, "handshakes under way at once, all client processes together")
 	f.StringVar(&p.Leave, "leave", leaveClose, "how sockets of a storm leave: close (frame, then await the end), end (of stream) or reset")
 	f.BoolVar(&p.Spin, "spin", false, "client processes do not sleep while they load: the server wakes nobody")
@@ -86,6 +93,15 @@ func parseCommand(args []string) (*command, error) {
 	}
 	if err := p.target(*url); err != nil {
 		return nil, err
+	}
+	if err := p.speaks(*speak); err != nil {
+		return nil, fmt.Errorf("-speak %s: %v", *speak, err)
+	}
+	if *logins != "" {
+		var err error
+		if p.Logins, err = readLogins(*logins); err != nil {
+			return nil, fmt.Errorf("-logins: %v", err)
+		}
 	}
 	c.setDefaults()
 	if t.sayRoom < 0 || t.sayRoom >= p.Rooms {
@@ -119,8 +135,11 @@ func (c *command) setDefaults() {
 		senders = p.Members
 	}
 	orDefault(&p.Senders, senders)
-	if p.Mode != modeChat && p.Mode != modeBroadcast {
-		p.Burst, p.Rate = 1, 0
+	if !p.sends() {
+		p.Burst = 1
+	}
+	if p.Mode == modeIdle {
+		p.Rate = 0
 	}
 	p.Tag = rand.Uint32()
 }

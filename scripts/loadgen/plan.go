@@ -246,7 +246,7 @@ type report struct {
 	Refused  int         // handshakes: ECONNREFUSED
 	Reset    int         // handshakes: reset or ended before the 101
 	Failed   int         // handshakes: answered otherwise than with 101
-	Answers  map[int]int // handshakes: other answers that the plan expects, by status
+	Answers  map[int]int // handshakes: answers in the whole run, by status; of others than 101 those that the plan expects
 	Hung     int         // handshakes: still unanswered at the end
 	Failure  string      // the first failure's reason
 }

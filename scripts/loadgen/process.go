@@ -95,6 +95,7 @@ func newProcess(p plan, index int) (*process, error) {
 		server:  rawAddress(p.Server),
 		buffer:  make([]byte, max(256<<10, 4*(p.Size+headMost))),
 		storm:   p.Mode == modeHandshakes,
+		report:  report{Answers: map[int]int{}},
 	}
 	if err := c.checkLimit(); err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ type result struct {
 	Rate    float64 `json:"rate_per_sender"`
 	Flight  int     `json:"flight"`
 	Clients int     `json:"client_processes"`
+	Speak   string  `json:"speak"`
+	Turns   bool    `json:"turns"`
 
 	OpenSeconds float64 `json:"open_seconds"` // until all sockets had their 101
 	Seconds     float64 `json:"seconds"`      // of the measurement
@@ -36,10 +38,11 @@ type result struct {
 	Server     cost       `json:"server"`
 	ClientCPU  float64    `json:"client_cpu_cores"` // of our own, all processes
 
-	Missing  uint64 `json:"missing"`  // deliveries, in the whole run
-	Repeated uint64 `json:"repeated"` // frames that a receiver had already, or after a later one
-	Echoed   uint64 `json:"echoed"`   // frames that their own sender heard
-	Foreign  uint64 `json:"foreign"`  // messages that nobody sent so, or not to that room
+	Missing  uint64 `json:"missing"`         // deliveries, in the whole run
+	Repeated uint64 `json:"repeated"`        // frames that a receiver had already, or after a later one
+	Echoed   uint64 `json:"echoed"`          // frames that their own sender heard
+	Foreign  uint64 `json:"foreign"`         // messages that nobody sent so, or not to that room
+	Stray    string `json:"stray,omitempty"` // the first of them
 	Error    string `json:"error,omitempty"`
 }
 
@@ -63,9 +66,12 @@ type handshakes struct {
 	Latency   percentiles `json:"latency"` // from connect to 101
 	Refused   int         `json:"refused"`
 	Reset     int         `json:"reset"`
-	Failed    int         `json:"failed"` // answered, but not with 101
-	Hung      int         `json:"hung"`   // no answer, or no end after the farewell
+	Failed    int         `json:"failed"`  // answered, but not with 101
+	Hung      int         `json:"hung"`    // no answer, or no end after the farewell
+	Answers   map[int]int `json:"answers"` // by status, in the whole run; of others than 101 those that are no failures
 	Failure   string      `json:"failure,omitempty"`
+
+	mayFail bool // others than 101 are no failures, nor is no answer
 }
 
 // cost is the server's.
@@ -84,6 +90,9 @@ type cost struct {
 func (r *result) describe(p plan) {
 	r.Mode, r.Rooms, r.Members, r.Senders = p.Mode, p.Rooms, p.Members, p.Senders
 	r.Burst, r.Size, r.Rate, r.Flight, r.Clients = p.Burst, p.Size, p.Rate, p.Flight, p.Processes
+	r.Speak, r.Turns = strings.Join(p.Speak, ","), p.Turns
+	r.Handshakes.mayFail = p.Refusals
+	r.Handshakes.Answers = map[int]int{}
 }
 
 func (r *result) weighSockets(n int) {
@@ -125,11 +134,17 @@ func (r *result) sum(words []word) {
 		r.Repeated += w.Report.Repeated
 		r.Echoed += w.Report.Echoed
 		r.Foreign += w.Report.Foreign
+		if r.Stray == "" {
+			r.Stray = w.Report.Stray
+		}
 		h := &r.Handshakes
 		h.Refused += w.Report.Refused
 		h.Reset += w.Report.Reset
 		h.Failed += w.Report.Failed
 		h.Hung += w.Report.Hung
+		for status, n := range w.Report.Answers {
+			h.Answers[status] += n
+		}
 		if h.Failure == "" {
 			h.Failure = w.Report.Failure
 		}
@@ -150,11 +165,16 @@ func (r *result) check() error {
 	count(r.Repeated, "deliveries came twice or out of order")
 	count(r.Echoed, "messages came back to their sender")
 	count(r.Foreign, "messages were changed, or came to a room that they were not sent to")
+	if r.Stray != "" {
+		wrong = append(wrong, "the first: "+r.Stray)
+	}
 	h := r.Handshakes
 	count(uint64(h.Refused), "handshakes were refused")
 	count(uint64(h.Reset), "handshakes were reset")
 	count(uint64(h.Failed), "handshakes failed")
-	count(uint64(h.Hung), "handshakes hung")
+	if !h.mayFail {
+		count(uint64(h.Hung), "handshakes hung")
+	}
 	if h.Failure != "" {
 		wrong = append(wrong, "the first: "+h.Failure)
 	}
@@ -186,6 +206,7 @@ func (r *result) print(line func(format string, a ...any)) {
 	if h := r.Handshakes; r.Mode == modeHandshakes {
 		line("handshakes  %.0f/s in %.2f s; refused %d, reset %d, failed %d, hung %d", h.PerSecond, r.Seconds, h.Refused, h.Reset, h.Failed, h.Hung)
 		line("to the 101  %v", h.Latency)
+		line("answers     %v", h.Answers)
 	}
 	if r.Seconds > 0 && r.Messages > 0 {
 		line("messages    %.0f/s of %d B, %d senders a room, %d at once", r.MessagesPerSecond, r.Size, r.Senders, r.Burst)

@@ -128,7 +128,7 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.crowd.sleepUntil(ctx, end); err != nil {
+	if err := r.sleepThrough(ctx, end); err != nil {
 		return err
 	}
 	after, err := r.read()
@@ -139,13 +139,32 @@ func (r *run) load(ctx context.Context) error {
 	return r.stop(ctx)
 }
 
-// stop ends the load and waits for what is under way.
+// sleepThrough waits for the measurement's end, or until as many handshakes
+// are done as were asked for.
+func (r *run) sleepThrough(ctx context.Context, end int64) error {
+	most := uint64(r.plan.Handshakes)
+	if most == 0 {
+		return r.crowd.sleepUntil(ctx, end)
+	}
+	for at := now(); at < end && r.crowd.shared.totals().open < most; at = now() {
+		if err := r.crowd.sleepUntil(ctx, min(at+int64(2*time.Millisecond), end)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the load and waits for what is under way, unless it may be
+// refused in the end.
 func (r *run) stop(ctx context.Context) error {
 	if err := r.crowd.tell(order{Do: "stop"}); err != nil {
 		return err
 	}
 	if _, err := r.crowd.await(ctx, "stopped"); err != nil {
 		return err
+	}
+	if r.plan.Refusals {
+		return nil
 	}
 	return r.crowd.drain(ctx)
 }

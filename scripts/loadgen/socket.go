@@ -230,6 +230,7 @@ func (p *process) entered(s *socket, at int64) {
 	s.state = open
 	p.mine.open.Add(1)
 	if p.storm {
+		p.report.Answers[101]++
 		if s.dialed >= p.begin {
 			p.upgraded.add(at - s.dialed)
 		}
