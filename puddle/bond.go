@@ -86,7 +86,8 @@ func readBond(from []byte) (b bond, err error) {
 			err = errBond
 			return ""
 		}
-		s, rest = string(rest[1:1+rest[0]]), rest[1+rest[0]:]
+		size := 1 + int(rest[0])
+		s, rest = string(rest[1:size]), rest[size:]
 		return s
 	}
 	b.client, b.id = text(), text()
