@@ -63,6 +63,8 @@ func (p *Puddle) envelope(i uint32, m *message, input []byte) taking {
 		o.command, refused = schema.ParseEnvelope(command)
 		p.run(o, refused)
 		return taken
+	case refused != nil && m.op == ws.OpText && !validText(input):
+		return notText
 	case refused != nil:
 		if o.command.Ref = send.Ref; !isCommand {
 			o.command.Do = "send"
@@ -85,6 +87,9 @@ func (p *Puddle) order(i uint32, m *message) *order {
 // run does a command; what cannot be done at once goes on when what it waits
 // for is there.
 func (p *Puddle) run(o *order, refused *schema.Refusal) {
+	if refused == nil {
+		refused = p.tooFast(o)
+	}
 	if refused == nil && p.table.Sockets[o.subject].State == schema.Entering && !whileEntering(o.command.Verb) {
 		refused = &schema.Refusal{Code: schema.Denied, Message: "a room waits for its answer first: ENTER password [otp], or LEAVE"}
 	}
@@ -104,6 +109,15 @@ func (p *Puddle) wait(o *order) {
 	o.waits = true
 	p.stands(o.speaker).order = o
 	p.busy(o.speaker)
+}
+
+// tooFast refuses who says more commands than the house takes from one socket.
+func (p *Puddle) tooFast(o *order) *schema.Refusal {
+	pace := schema.Pace{Count: uint32(p.settings.CommandRate), Per: 1000}
+	if p.stands(o.speaker).pace.Take(pace, 4*p.settings.CommandRate, p.milliseconds()) {
+		return nil
+	}
+	return &schema.Refusal{Code: schema.Rate, Message: "too many commands: say them more slowly"}
 }
 
 func whileEntering(verb schema.Verb) bool {
@@ -134,7 +148,8 @@ func init() { // not in the declaration: the functions name the table
 // alive tells whether the sockets of an order are still who they were.
 func (p *Puddle) alive(o *order) bool {
 	s := &p.table.Sockets[o.speaker]
-	return s.ID == o.id && speaking(s.State) && p.table.Sockets[o.subject].ID == o.of
+	subject := &p.table.Sockets[o.subject]
+	return s.ID == o.id && speaking(s.State) && subject.ID == o.of && speaking(subject.State)
 }
 
 // reply says something to whoever gave an order.

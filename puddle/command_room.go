@@ -221,6 +221,7 @@ func (p *Puddle) overRoom(o *order, judge func(*schema.Rules, *room.Asker) room.
 	p.ask(ipc.Question{Look: &ipc.AskLook{Room: name}}, func(reply *ipc.Reply) {
 		switch {
 		case !p.alive(o):
+			p.settle(o)
 		case reply.Refused != nil || reply.Room == nil:
 			p.fail(o, notFound(missing(name)))
 		default:

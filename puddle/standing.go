@@ -26,6 +26,8 @@ type standing struct {
 	entry *entry // its way into a room, while it is asked for something
 	order *order // what it said and is not done yet
 
+	pace room.Bucket // of its commands
+
 	key     string // opens its sibling; "" if there is none
 	sibling uint32 // the socket that commands it, or NoSocket
 	main    uint32 // the socket that it commands, or NoSocket

@@ -28,6 +28,7 @@ type Settings struct {
 	FanoutSlice  int // sends of one room before the loop looks at its sockets again
 	PostBytes    int // the body of a POST, bytes
 	SocketRooms  int // rooms that one socket may be in
+	CommandRate  int // commands a second from one socket; four times as many at once
 }
 
 // Who may make a room by walking in (--transient).
@@ -59,5 +60,6 @@ func DefaultSettings() Settings {
 		FanoutSlice:  256,
 		PostBytes:    1 << 20,
 		SocketRooms:  256,
+		CommandRate:  50,
 	}
 }

@@ -335,3 +335,15 @@ func TestASocketIsInSoManyRooms(t *testing.T) {
 	c.Tells(`{"do":"join","room":"d"}`, `{"ok":"join","room":"d"}`)
 	c.Tells(`{"do":"whoami"}`, `{"rooms":["a","c","d"]}`)
 }
+
+func TestCommandsHaveAPace(t *testing.T) {
+	h := newHouse(t, 1, "--command-rate", "5")
+	c, other := Open(t, h.address, "/", JSON), Open(t, h.address, "/", "")
+	for range 20 {
+		c.Tells(`{"do":"ping"}`, `{"ok":"ping"}`)
+	}
+	c.Tells(`{"do":"ping","ref":"1"}`, `{"error":"rate","do":"ping","ref":"1"}`)
+	other.Tells("PING", `{"ok":"ping"}`)
+	time.Sleep(500 * time.Millisecond)
+	c.Tells(`{"do":"ping"}`, `{"ok":"ping"}`)
+}

@@ -84,6 +84,8 @@ func settings() []setting {
 			size(1, 8*mib, func(c *configuration) *int { return &c.limits().MessageBytes })},
 		{"post-bytes", "`SIZE` of the longest body of a POST", sizeText(l.PostBytes), one,
 			size(1, 64*mib, func(c *configuration) *int { return &c.limits().PostBytes })},
+		{"command-rate", "`N` commands a second from one socket; four times as many at once", strconv.Itoa(l.CommandRate), one,
+			whole(1, 1_000_000, func(c *configuration) *int { return &c.limits().CommandRate })},
 		{"socket-rooms", "`N` rooms that one socket may be in", strconv.Itoa(l.SocketRooms), one,
 			whole(1, 1<<16, func(c *configuration) *int { return &c.limits().SocketRooms })},
 		{"fragments", "`N` frames that a message may have", strconv.Itoa(l.Fragments), one,
