@@ -338,14 +338,19 @@ const (
 // newID makes ids that no other sequence of this process has, and hardly one
 // of another: splitmix64 of a counter from a random start, above the entry.
 func (p *Puddle) newID(entry uint32) schema.SequenceID {
+	if z := p.number() &^ entryMask; z != 0 {
+		return schema.SequenceID(z | uint64(entry))
+	}
+	return p.newID(entry)
+}
+
+// number is one that this process has not given before.
+func (p *Puddle) number() uint64 {
 	p.ids += 0x9e3779b97f4a7c15
 	z := p.ids
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	if z = (z ^ z>>31) &^ entryMask; z != 0 {
-		return schema.SequenceID(z | uint64(entry))
-	}
-	return p.newID(entry)
+	return z ^ z>>31
 }
 
 func (p *Puddle) debug(message string, s *table.Socket, args ...any) {

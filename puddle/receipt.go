@@ -2,6 +2,7 @@ package puddle
 
 import (
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/format"
 )
 
@@ -21,7 +22,7 @@ func (p *Puddle) receiptFor(o *order, send *format.Send) *receipt {
 }
 
 // messageID is a name for a message that no other has.
-func (p *Puddle) messageID() string { return p.newID(0).String()[1:] }
+func (p *Puddle) messageID() string { return schema.SequenceID(p.number()).String()[1:] }
 
 // account waits for the peers of a message that was committed up to position.
 func (p *Puddle) account(r *receipt, position, peers uint64, here int) {
