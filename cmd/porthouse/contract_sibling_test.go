@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	. "github.com/porthouse/porthouse/puddle/puddletest"
@@ -9,14 +10,28 @@ import (
 
 const siblingKey = "0123456789abcdefghijklmnop"
 
+// mainOn is a raw socket in /chat on one of the puddles, with a key of its own
+// in each try: the first use wins, and it is not over at once.
+func (h *house) mainOn(slot int, lines ...string) (main *Client, key string) {
+	h.t.Helper()
+	for n := range 60 {
+		key = fmt.Sprintf("porthouse.sibling.%s-%d-%d", siblingKey, slot, n)
+		if main = Open(h.t, h.address, "/chat", offers(Raw, key), lines...); h.slotOf(main) == slot {
+			return main, key
+		}
+		main.Close()
+	}
+	h.t.Fatalf("the kernel never gives puddle %d a connection", slot)
+	return nil, ""
+}
+
 func TestSiblingCommandsARawSocket(t *testing.T) {
 	var alice, bob string
 	h := houseOf(t, 3, keeping(t, func(d *deed) {
 		alice, bob = d.client("alice", `{"primary":true}`), d.client("bob", "")
 	}), "--open")
 	for slot := range 3 {
-		main := h.on(slot, "/chat", offers(Raw, "porthouse.sibling."+siblingKey+string(rune('a'+slot))), bearer(alice))
-		key := "porthouse.sibling." + siblingKey + string(rune('a'+slot))
+		main, key := h.mainOn(slot, bearer(alice))
 		// from wherever it comes, it is served where its main is
 		sibling := Open(t, h.address, "/-/sibling", offers(JSON, key))
 		sibling.Tells(`{"do":"whoami"}`, `{"ok":"whoami","client":"alice","state":"room","rooms":["chat"],"sequence":"`+main.Sequence+`"}`)
