@@ -81,7 +81,6 @@ type FromPuddle struct {
 	Questions []Question `msgpack:",omitempty"`
 	Released  []Released `msgpack:",omitempty"`
 	Carry     *Carry     `msgpack:",omitempty"`
-	Claimed   *Claimed   `msgpack:",omitempty"`
 	HitDone   *HitDone   `msgpack:",omitempty"`
 }
 

@@ -27,6 +27,7 @@ type Question struct {
 	Register *AskRegister `msgpack:",omitempty"`
 	Sibling  *AskSibling  `msgpack:",omitempty"`
 	Claim    *AskClaim    `msgpack:",omitempty"`
+	Claimed  *Claimed     `msgpack:",omitempty"`
 }
 
 // Reply answers the Question of that ID. Refused stands alone; else the field
@@ -224,7 +225,8 @@ type Claim struct {
 	Receivers int
 }
 
-// Claimed tells how many receivers a claimed message had.
+// Claimed notes how many receivers a claimed message had, before its sender is
+// told: who says it again then hears the same.
 type Claimed struct {
 	Sender, Key string
 	Receivers   int

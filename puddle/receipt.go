@@ -58,11 +58,17 @@ func (p *Puddle) countWithout(slot int) {
 	}
 }
 
+// conclude tells the sender, where the message has a key once that is noted.
 func (p *Puddle) conclude(r *receipt) {
-	if r.claim != nil {
-		r.claim.Receivers = r.receivers
-		p.say(ipc.FromPuddle{Claimed: r.claim})
+	if r.claim == nil {
+		p.tellReceipt(r)
+		return
 	}
+	r.claim.Receivers = r.receivers
+	p.ask(ipc.Question{Claimed: r.claim}, func(*ipc.Reply) { p.tellReceipt(r) })
+}
+
+func (p *Puddle) tellReceipt(r *receipt) {
 	switch {
 	case r.done != nil:
 		r.done(r.receivers)

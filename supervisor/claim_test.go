@@ -27,8 +27,8 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%d: %+v, want %+v", n, have, c.want)
 		}
 	}
-	d.says(0, ipc.FromPuddle{Claimed: &ipc.Claimed{Sender: "alice", Key: "k", Receivers: 5}})
-	d.says(0, ipc.FromPuddle{Claimed: &ipc.Claimed{Sender: "nobody", Key: "k", Receivers: 5}})
+	d.asks(0, ipc.Question{Claimed: &ipc.Claimed{Sender: "alice", Key: "k", Receivers: 5}})
+	d.asks(0, ipc.Question{Claimed: &ipc.Claimed{Sender: "nobody", Key: "k", Receivers: 5}})
 	if have := claim(1, "alice", "k", "m5"); have != (ipc.Claim{ID: "m1", Receivers: 5}) {
 		t.Errorf("%+v", have)
 	}

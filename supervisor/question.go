@@ -65,6 +65,9 @@ func (s *supervisor) question(q *ipc.Question, a asking) {
 		s.answer(a, s.siblings.find(q.Sibling, time.Now()))
 	case q.Claim != nil:
 		s.answer(a, ipc.Reply{Claim: s.claims.claim(q.Claim, time.Now())})
+	case q.Claimed != nil:
+		s.claims.claimed(q.Claimed)
+		s.answer(a, ipc.Reply{})
 	default:
 		s.refuse(a, &schema.Refusal{Code: schema.Unknown, Message: "the supervisor does not know this question: it is another version"})
 	}

@@ -50,8 +50,6 @@ func (s *supervisor) spoken(slot *slot, from *process, word *ipc.FromPuddle) {
 		s.directory.release(slot.number, released)
 	}
 	switch {
-	case word.Claimed != nil:
-		s.claims.claimed(word.Claimed)
 	case word.HitDone != nil:
 		s.hits.done(word.HitDone)
 	}

@@ -132,6 +132,15 @@ func (h *house) run(args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
 
+// ask runs another command on the house's folder in this process, where only
+// its answer matters: tests ask often.
+func (h *house) ask(args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	m := &Main{Stdout: &out, Stderr: &errs, LookupEnv: func(string) (string, bool) { return "", false }}
+	code = m.Run(context.Background(), append(args, "--data", h.data))
+	return out.String(), errs.String(), code
+}
+
 type status struct {
 	Puddles []struct {
 		Slot       int
@@ -147,7 +156,7 @@ type status struct {
 }
 
 func (h *house) status() (s status, err error) {
-	out, stderr, code := h.run("status", "--json")
+	out, stderr, code := h.ask("status", "--json")
 	if code != 0 {
 		return s, fmt.Errorf("exit %d: %s", code, stderr)
 	}
@@ -164,7 +173,7 @@ type listed struct {
 
 func (h *house) sequences() (all []listed) {
 	h.t.Helper()
-	out, stderr, code := h.run("sequence", "list", "--json")
+	out, stderr, code := h.ask("sequence", "list", "--json")
 	if code != 0 {
 		h.t.Fatalf("sequence list: exit %d: %s", code, stderr)
 	}
