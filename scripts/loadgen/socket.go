@@ -165,18 +165,6 @@ func (p *process) take(s *socket, b []byte) int {
 	return len(b)
 }
 
-// speaks is what a socket speaks.
-func (p *process) speaks(s *socket) string {
-	return p.plan.Speak[int(s.member)%len(p.plan.Speak)]
-}
-
-// greet takes the first envelope of a socket.
-func (p *process) greet(s *socket, f frame) {
-	if s.greeted = isGreeting(f); !s.greeted {
-		p.fail(fmt.Errorf("member %d of room %d speaks %s and heard %.200q first, instead of its join", s.member, s.room, p.speaks(s), f.body))
-	}
-}
-
 // control takes a frame that is no message of ours.
 func (p *process) control(s *socket, f frame) {
 	switch f.opcode {

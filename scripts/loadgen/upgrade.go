@@ -105,13 +105,3 @@ func firstLine(b []byte) []byte {
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
 	return line[:min(len(line), 80)]
 }
-
-// isGreeting tells whether a frame is the first one of an envelope socket in
-// its room: {"ok":"join",…}.
-func isGreeting(f frame) bool {
-	if f.opcode == opText {
-		return bytes.HasPrefix(f.body, []byte(`{"ok":"join"`))
-	}
-	return f.opcode == opBinary && len(f.body) > 1 && f.body[0]&0xf0 == 0x80 &&
-		bytes.HasPrefix(f.body[1:], appendPacked(nil, "ok", "join"))
-}

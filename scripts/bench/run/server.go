@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -39,30 +37,31 @@ func (b *bench) build(ctx context.Context) error {
 }
 
 // server is the command that starts one of the servers.
-func (b *bench) server(name, address, folder string, s scenario) *exec.Cmd {
-	if name == gorilla {
-		return exec.Command(b.path(gorilla), "-listen", address)
+func (b *bench) server(address, folder string, s scenario, side side) *exec.Cmd {
+	if side.server == gorilla {
+		return exec.Command(b.path(gorilla), append([]string{"-listen", address}, side.up...)...)
 	}
 	puddles := b.puddles
 	if s.puddles > 0 {
 		puddles = s.puddles
 	}
-	return exec.Command(b.path(porthouse), "up", "--open", "--listen", address, "--admin", "off",
-		"--puddles", strconv.Itoa(puddles), "--data", folder)
+	up := []string{"up", "--open", "--listen", address, "--admin", "off", "--puddles", strconv.Itoa(puddles), "--data", folder}
+	return exec.Command(b.path(porthouse), append(up, side.up...)...)
 }
 
-// load starts a server, does the scenario's work with it, and ends it.
-func (b *bench) load(ctx context.Context, s scenario, name string) (result load, err error) {
+// load starts a server, does the scenario's work with it in one way, and ends
+// it.
+func (b *bench) load(ctx context.Context, s scenario, side side) (result load, err error) {
 	address, err := freeAddress()
 	if err != nil {
 		return result, err
 	}
-	folder, err := os.MkdirTemp(b.built, "data-")
+	folder, err := b.furnish(ctx, s)
 	if err != nil {
 		return result, err
 	}
 	var said bytes.Buffer
-	command := b.server(name, address, folder, s)
+	command := b.server(address, folder, s, side)
 	command.Stderr = &said
 	command.WaitDelay = endMost // for what outlives it and holds its stderr
 	// A session of its own: ^C is for us, who end it in order.
@@ -79,35 +78,8 @@ func (b *bench) load(ctx context.Context, s scenario, name string) (result load,
 	if err := awaitReady(ctx, address, ended); err != nil {
 		return result, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
-	flags := append([]string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree",
-		"-duration", b.duration.String()}, s.flags...)
-	err = b.loadgen(ctx, flags, &result)
-	return result, err
-}
-
-// loadgenMost is how long a load may take beside its duration.
-const loadgenMost = time.Minute
-
-// loadgen runs the load generator and reads what it says.
-func (b *bench) loadgen(ctx context.Context, flags []string, result *load) error {
-	ctx, stop := context.WithTimeout(ctx, b.duration+loadgenMost)
-	defer stop()
-	var out, said bytes.Buffer
-	command := exec.CommandContext(ctx, b.path("loadgen"), flags...)
-	command.Stdout, command.Stderr = &out, &said
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = endMost
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setsid: true}
-	if err := b.start(command, clientCPU); err != nil {
-		return err
-	}
-	if err := command.Wait(); err != nil {
-		return fmt.Errorf("loadgen %s: %w\n%s", strings.Join(flags, " "), err, said.Bytes())
-	}
-	if err := json.Unmarshal(out.Bytes(), result); err != nil {
-		return fmt.Errorf("the load generator said %q: %w", out.Bytes(), err)
-	}
-	return nil
+	common := []string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree"}
+	return b.loads(ctx, common, side)
 }
 
 func freeAddress() (string, error) {

@@ -1,0 +1,89 @@
+package main
+
+import "strings"
+
+// scenario is one kind of work, done on its sides in turns.
+type scenario struct {
+	name    string
+	sides   []side // one or two; the ratio is the first to the second
+	figures []figure
+	puddles int  // 0: as -puddles says
+	clients bool // the house knows clients with passwords
+	asked   bool // only run when named
+}
+
+// side is one way to do a scenario's work.
+type side struct {
+	name   string // of its column
+	server string
+	up     []string // what the server is told beside
+	before []string // a load that is not measured, before the one that is
+	beside []string // a load that goes on while the other is measured
+	flags  []string // the load that is measured
+}
+
+// words are a command line's.
+func words(line string) []string { return strings.Fields(line) }
+
+// ours is a load on Porthouse alone.
+func ours(flags string) []side {
+	return []side{{name: porthouse, server: porthouse, flags: words(flags)}}
+}
+
+// both is the same load on Porthouse and on gorilla.
+func both(flags string) []side {
+	return append(ours(flags), side{name: gorilla, server: gorilla, flags: words(flags)})
+}
+
+// mixed is a room of JSON values, where a third of the members and one of the
+// senders each speak raw, JSON and msgpack envelopes; beside it all speak raw.
+func mixed(flags string) []side {
+	house := []string{"--defaults", `{"format":"json"}`}
+	load := words("-mode broadcast -value -senders 3 -turns " + flags)
+	return []side{
+		{name: "mixed", server: porthouse, up: house, flags: append(words("-speak raw,json,msgpack"), load...)},
+		{name: "raw only", server: porthouse, up: house, flags: load},
+	}
+}
+
+// Loads of who proves to be somebody: each client once, and over and over.
+const (
+	loginsOnce = "-mode handshakes -logins " + loginsFile + " -handshakes 100 -warmup 0s -duration 30s"
+	loginsOver = "-mode handshakes -logins " + loginsFile
+)
+
+// stormed is a load in a house where nobody else comes, and in one whose
+// passwords are guessed.
+func stormed(flags string) []side {
+	guesses := "-mode handshakes -logins " + guessesFile + " -refusals -rate 400 -sources 64 -flight 4000 -room storm- -warmup 0s"
+	return []side{
+		{name: "storm", server: porthouse, beside: words(guesses), flags: words(flags)},
+		{name: "quiet", server: porthouse, flags: words(flags)},
+	}
+}
+
+var scenarios = []scenario{
+	{name: "broadcast", sides: both("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "burst-16", sides: both("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "burst-64", sides: both("-mode broadcast -burst 64"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "chat", sides: both("-mode chat"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "chat-4-a-second", sides: both("-mode chat -rate 4"), figures: []figure{p50, p99, cpuDelivery}},
+	{name: "handshakes", sides: both("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
+	{name: "resting-10000", sides: both("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "resting-18000", sides: both("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "mixed", sides: mixed(""), figures: []figure{cpuDelivery, deliveries}},
+	{name: "mixed-burst-16", sides: mixed("-burst 16"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "logins", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
+		{name: "first", server: porthouse, flags: words(loginsOnce)},
+		{name: "again", server: porthouse, before: words(loginsOnce), flags: words(loginsOver)},
+	}},
+	{name: "logins-again", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
+		{name: "again", server: porthouse, before: words(loginsOnce), flags: words(loginsOver)},
+		{name: "nobody", server: porthouse, flags: words("-mode handshakes")},
+	}},
+	{name: "login-storm", clients: true, sides: stormed("-mode chat -rate 4"),
+		figures: []figure{p50, p99, late99, cores, tries, judgedWrong, judgedRight, turnedAway, full}},
+	{name: "two-puddles", sides: ours("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}, puddles: 2, asked: true},
+	{name: "hundred-thousand", sides: ours("-mode idle -rooms 100 -members 1000 -say 20"),
+		figures: []figure{opened, bytesSocket, bytesMore, heardAll}, puddles: 6, asked: true},
+}
