@@ -29,6 +29,7 @@ type Ask struct {
 	Send      *AskSend      `msgpack:",omitempty"`
 	Pass      *AskPass      `msgpack:",omitempty"`
 	Backup    *AskBackup    `msgpack:",omitempty"`
+	Reload    *AskReload    `msgpack:",omitempty"`
 }
 
 // AskStatus is answered with Status.
@@ -73,6 +74,22 @@ type AskBackup struct {
 	File string // an absolute path
 }
 
+// AskReload hands puddles over to fresh processes; it is answered with
+// Progress, step by step, then Done, or Refused with what went wrong.
+type AskReload struct {
+	Slot    int  // -1: all, one after the other
+	Upgrade bool // and then the supervisor becomes the binary that is on disk
+}
+
+// Progress is a step of a hand-over.
+type Progress struct {
+	Slot    int
+	Step    string // start, fetch, serve
+	Sockets int
+	Stall   time.Duration // of serve: from the old one's stop to the new one's start
+	Lost    []string      // of serve
+}
+
 // Answer is one word of a house to the command line: exactly one field is set.
 type Answer struct {
 	Status    *Status         `msgpack:",omitempty"`
@@ -81,6 +98,7 @@ type Answer struct {
 	Closed    *ClosedAnswer   `msgpack:",omitempty"`
 	JSON      []byte          `msgpack:",omitempty"`
 	Pass      *Pass           `msgpack:",omitempty"`
+	Progress  *Progress       `msgpack:",omitempty"`
 	Refused   *schema.Refusal `msgpack:",omitempty"`
 	Done      bool            `msgpack:",omitempty"`
 }

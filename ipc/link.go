@@ -25,21 +25,27 @@ type ToPuddle struct {
 	Revoked  *Revoked  `msgpack:",omitempty"`
 	Carried  *Carried  `msgpack:",omitempty"`
 	Hit      *Hit      `msgpack:",omitempty"`
+	HitDone  *HitDone  `msgpack:",omitempty"` // answers a Hit that the puddle passed on
+
+	Keeper  *Keeper  `msgpack:",omitempty"`
+	Freeze  *Freeze  `msgpack:",omitempty"`
+	Release *Release `msgpack:",omitempty"`
 }
 
 // descriptors is how many come with a word that a puddle hears in its loop.
 func (w *ToPuddle) descriptors() int {
-	if w.Peer != nil || w.Carried != nil {
+	if w.Peer != nil || w.Carried != nil || w.Keeper != nil {
 		return 1
 	}
 	return 0
 }
 
 // Start is the first word. Its descriptors are, in this order: the table's
-// memfd, the eventfd that tells the supervisor of news in the log, and the
-// slot's listeners.
+// memfd, the eventfd that tells the supervisor of news in the log, the
+// puddle's link to the keeper, with Adopt its feed, and the slot's listeners.
 type Start struct {
 	Slot     int
+	Adopt    bool // the table has sockets: take them over when the feed has ended
 	Settings schema.Settings
 	LogLevel int  // a slog.Level
 	LogJSON  bool // text otherwise
@@ -74,6 +80,11 @@ type Stop struct {
 // FromPuddle is one word of a puddle to the supervisor: exactly one field is set.
 type FromPuddle struct {
 	Started *Started `msgpack:",omitempty"`
+	Fetched *Fetched `msgpack:",omitempty"`
+	Frozen  *Frozen  `msgpack:",omitempty"`
+	Adopted *Adopted `msgpack:",omitempty"`
+	Held    *Held    `msgpack:",omitempty"`
+	Unkept  *Unkept  `msgpack:",omitempty"`
 	Ready   *Ready   `msgpack:",omitempty"`
 	Hung    *Hung    `msgpack:",omitempty"`
 	Closed  *Closed  `msgpack:",omitempty"`
@@ -82,6 +93,7 @@ type FromPuddle struct {
 	Released  []Released `msgpack:",omitempty"`
 	Carry     *Carry     `msgpack:",omitempty"`
 	HitDone   *HitDone   `msgpack:",omitempty"`
+	Hit       *Hit       `msgpack:",omitempty"` // of one that has frozen: for its successor
 }
 
 // Started says that the table is mapped and the loop runs.

@@ -20,15 +20,15 @@ const (
 	MeshHello   MeshKind = iota // Slot, Epoch: who speaks, and of which table; Heard: what it has of yours
 	MeshHold                    // Position, Ref, Name: Name has members here; Ref is how to call it in messages to here
 	MeshRelease                 // Position, Ref, Name: it has none any more
-	MeshMessage                 // Position, Ref, Op, Extra, Frame: a message to the room that you call Ref
-	MeshNarrow                  // likewise, to some of its members; with Ref 0 to clients
+	MeshMessage                 // Position, Ref, Op, Name, Extra, Frame: a message to the room that you call Ref; Ref 0: that is called Name
+	MeshNarrow                  // likewise, to some of its members; without Ref and Name to clients
 	MeshCount                   // Position, Number: so many sockets here had your message of that position queued
 	MeshAck                     // Position: your log is taken over up to there
 	meshKinds
 )
 
 // meshFields is how many msgpack values stand behind an item's kind.
-var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 5, MeshNarrow: 5, MeshCount: 2, MeshAck: 1}
+var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 6, MeshNarrow: 6, MeshCount: 2, MeshAck: 1}
 
 // MeshItem is one item of a batch. Name, Extra and Frame lie in the batch.
 type MeshItem struct {
@@ -96,7 +96,7 @@ func (w *MeshWriter) Put(item *MeshItem) error {
 		if err := w.uints(uint64(item.Kind), item.Position, item.Ref, uint64(item.Op)); err != nil {
 			return err
 		}
-		return errors.Join(e.EncodeBytes(full(item.Extra)), e.EncodeBytes(full(item.Frame)))
+		return errors.Join(e.EncodeBytes(full(item.Name)), e.EncodeBytes(full(item.Extra)), e.EncodeBytes(full(item.Frame)))
 	case MeshCount:
 		return w.uints(uint64(item.Kind), item.Position, item.Number)
 	case MeshAck:
@@ -170,14 +170,14 @@ func (r *MeshReader) Next(item *MeshItem) (bool, error) {
 	}
 	*item = MeshItem{Kind: MeshKind(v[0])}
 	fields := meshFields[item.Kind]
-	var tails [2]*[]byte
+	var tails [3]*[]byte
 	switch item.Kind {
 	case MeshHold, MeshRelease:
 		tails[0] = &item.Name
 		fields--
 	case MeshMessage, MeshNarrow:
-		tails = [2]*[]byte{&item.Extra, &item.Frame}
-		fields -= 2
+		tails = [3]*[]byte{&item.Name, &item.Extra, &item.Frame}
+		fields -= 3
 	}
 	if err := r.uints(v[:fields]); err != nil {
 		return false, err
@@ -198,6 +198,9 @@ func (r *MeshReader) Next(item *MeshItem) (bool, error) {
 		if *tail, err = r.bytes(); err != nil {
 			return false, err
 		}
+	}
+	if len(item.Name) == 0 {
+		item.Name = nil
 	}
 	return true, nil
 }

@@ -276,6 +276,7 @@ type Revoked struct {
 // all that it has sent so far. The supervisor passes it on as Carried.
 type Carry struct {
 	Slot    int
+	From    uint64 // inbound offset of Bytes
 	Bytes   []byte
 	Address [16]byte
 	Port    uint16
@@ -283,6 +284,7 @@ type Carry struct {
 
 // Carried brings a connection that another puddle had accepted.
 type Carried struct {
+	From    uint64
 	Bytes   []byte
 	Address [16]byte
 	Port    uint16
@@ -299,11 +301,26 @@ type Hit struct {
 	To       []string
 	Key      string
 	Address  string
+	Post     *Post `msgpack:",omitempty"` // of a POST that another puddle has read
+}
+
+// Post is what of a POST is to be judged, beside its message.
+type Post struct {
+	Host, Path    string
+	Origin        []byte
+	Page          bool // there is an Origin
+	Basic         bool
+	Offered       bool
+	Credential    Credential
+	Password, OTP string
+	Port          uint16
 }
 
 // HitDone answers a Hit as an HTTP answer: status and JSON.
 type HitDone struct {
-	ID     uint64
-	Status int
-	JSON   []byte
+	ID          uint64
+	Status      int
+	JSON        []byte
+	After       int  `msgpack:",omitempty"` // Retry-After, seconds
+	AllowOrigin bool `msgpack:",omitempty"`
 }

@@ -45,11 +45,20 @@ func (p *Puddle) closeDoors() {
 }
 
 func (p *Puddle) onListener(l *listener) {
+	if p.frozen || !l.open {
+		return
+	}
+	var fresh [acceptMost]uint32
+	n := 0
 	for range acceptMost {
 		fd, address, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch {
 		case err == nil:
-			p.accepted(int32(fd), address)
+			from, port := peerAddress(address)
+			if i, ok := p.enrol(int32(fd), from, port); ok {
+				fresh[n] = i
+				n++
+			}
 			continue
 		case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR), errors.Is(err, unix.EPROTO):
 			continue
@@ -62,39 +71,49 @@ func (p *Puddle) onListener(l *listener) {
 		}
 		break
 	}
+	p.tellKeeper() // before anybody is answered
+	for _, i := range fresh[:n] {
+		p.begin(i, nil)
+	}
 	p.endTick()
 }
 
-// accepted gives a connection its entry and looks at what came with it.
-func (p *Puddle) accepted(fd int32, address unix.Sockaddr) {
-	from, port := peerAddress(address)
-	p.takeIn(fd, from, port, nil)
-}
-
-// takeIn gives a connection its entry. first is what was read of it already.
-func (p *Puddle) takeIn(fd int32, address [16]byte, port uint16, first []byte) {
-	i, ok := p.table.TakeSocket()
+// enrol gives a connection its entry.
+func (p *Puddle) enrol(fd int32, address [16]byte, port uint16) (i uint32, ok bool) {
+	i, ok = p.table.TakeSocket()
 	if !ok {
 		p.table.Add(table.RefusedRow("limit"), 1)
 		full := reject(503, schema.Full, "the house is full: come back later")
 		send(fd, full.answer().append(nil))
 		unix.Close(int(fd))
-		return
+		return 0, false
 	}
-	for int(i) >= len(p.hands) {
-		p.hands = append(p.hands, hand{})
-	}
-	p.hands[i] = hand{next: none, prev: none}
+	p.makeHand(i)
 	s := &p.table.Sockets[i]
 	*s = table.Socket{
 		FD: fd, State: schema.Handshake, Room: table.NoRoom, Heard: p.now,
 		Since: time.Now().UnixMilli(), Addr: address, Port: port,
 	}
 	s.ID = p.newID(i)
-	id := s.ID
 	p.live++
+	p.keep(i)
 	p.table.Add(table.StateGauge+table.Counter(schema.Handshake), 1)
 	p.schedule(i, p.now+seconds(p.settings.HeaderTime))
+	return i, true
+}
+
+func (p *Puddle) makeHand(i uint32) {
+	for int(i) >= len(p.hands) {
+		p.hands = append(p.hands, hand{})
+	}
+	p.hands[i] = hand{next: none, prev: none}
+}
+
+// begin looks at what came with a connection. first is what was read of it
+// already.
+func (p *Puddle) begin(i uint32, first []byte) {
+	s := &p.table.Sockets[i]
+	id := s.ID
 	if len(first) > 0 {
 		p.take(i, first)
 	} else {
@@ -103,7 +122,7 @@ func (p *Puddle) takeIn(fd int32, address [16]byte, port uint16, first []byte) {
 	if s.ID != id {
 		return // answered and gone
 	}
-	if err := p.poll.addSocket(fd, i, uint64(id), p.events(i)); err != nil {
+	if err := p.poll.addSocket(s.FD, i, uint64(id), p.events(i)); err != nil {
 		p.log.Warn("a socket cannot be watched", "error", err)
 		p.happen(i, ended)
 		return

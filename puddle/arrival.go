@@ -24,6 +24,7 @@ type arrival struct {
 	i    uint32
 	id   schema.SequenceID
 	req  request // of a head that is the arrival's own once it waits
+	end  uint64  // the inbound offset behind it
 	lead lead
 	done bool
 
@@ -38,7 +39,8 @@ type arrival struct {
 
 // upgrade answers an opening handshake, at once or later.
 func (p *Puddle) upgrade(i uint32, req *request) {
-	a := &arrival{i: i, id: p.table.Sockets[i].ID, req: *req}
+	s := &p.table.Sockets[i]
+	a := &arrival{i: i, id: s.ID, req: *req, end: s.In + uint64(len(req.head))}
 	refused := p.read101(a)
 	switch {
 	case refused != nil:
@@ -245,7 +247,7 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return
 	}
-	p.answers[a.i] = opened
+	p.answers[a.i] = greeting{opened, a.end}
 	if a.lead.kind == targetRoom {
 		p.arriveInRoom(a, a.lead.room, nil)
 		return
@@ -329,7 +331,6 @@ func (p *Puddle) opened101(a *arrival) {
 // turnBack ends an arrival with a refusal.
 func (p *Puddle) turnBack(a *arrival, refused rejection) {
 	a.done = true
-	s := &p.table.Sockets[a.i]
 	p.table.Add(table.RefusedRow(string(refused.Code)), 1)
 	var reply []byte
 	if refused.Message == refusedOrigin.Message {
@@ -338,7 +339,7 @@ func (p *Puddle) turnBack(a *arrival, refused rejection) {
 		reply = turnAway(nil, &a.req, a.id, refused)
 	}
 	delete(p.answers, a.i)
-	p.own(a.i, reply, schema.Handshake, s.In)
+	p.ownAfter(a.i, reply, schema.Handshake, a.end, a.end)
 	p.happen(a.i, input{event: sequence.Answered})
 	p.schedule(a.i, p.now+seconds(p.settings.CloseTime))
 }

@@ -25,7 +25,7 @@ type order struct {
 // message.
 func (p *Puddle) obey(i uint32, m *message) taking {
 	st := p.stands(i)
-	st.spoke = p.now
+	st.spoke, st.stale = p.now, true
 	if st.piped {
 		p.table.Sockets[i].In += uint64(len(m.frames))
 		return taken
@@ -51,7 +51,7 @@ func (p *Puddle) obey(i uint32, m *message) taking {
 // envelope takes a frame of an envelope socket, wherever it stands.
 func (p *Puddle) envelope(i uint32, m *message, input []byte) taking {
 	st := p.stands(i)
-	st.spoke = p.now
+	st.spoke, st.stale = p.now, true
 	o := p.order(i, m)
 	if (m.op == ws.OpBinary) != (st.speaks == format.Msgpack) {
 		p.finish(o, failure("", &schema.Refusal{Code: schema.Malformed, Message: "JSON goes in text frames, msgpack in binary ones"}))

@@ -107,6 +107,7 @@ func (p *Puddle) landing(i uint32) input {
 // one did, is done with it: the answer is another.
 func (p *Puddle) putQuestion(i uint32) {
 	e := p.standing(i).entry
+	p.note(i)
 	text := says(`{"ask":`)
 	names, _ := json.Marshal(e.asks.Names())
 	text = append(text, names...)

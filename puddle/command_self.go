@@ -78,6 +78,7 @@ func admitsAt(d *door, who *schema.Identity) bool {
 func (p *Puddle) become(i uint32, st *standing, who *schema.Identity) {
 	was := p.anonymous(i)
 	p.known(i, st, who)
+	p.note(i)
 	if was && !p.anonymous(i) {
 		for _, r := range p.roomsOf(i) {
 			p.count(r, 0, -1)

@@ -123,9 +123,11 @@ func (p *Puddle) free(i uint32) {
 	if s.Flags&table.FlagWatched != 0 {
 		p.poll.dropSocket(s.FD)
 	}
-	unix.Shutdown(int(s.FD), unix.SHUT_RDWR)
-	unix.Close(int(s.FD))
-	p.table.FreeSocket(i)
+	fd := int(s.FD)
+	p.unkeep(i)
+	p.table.FreeSocket(i) // first, so that nobody takes it over
+	unix.Shutdown(fd, unix.SHUT_RDWR)
+	unix.Close(fd)
 	p.hands[i] = hand{next: none, prev: none}
 	p.live--
 	p.finishIfEmpty()

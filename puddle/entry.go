@@ -33,6 +33,7 @@ type entry struct {
 	proved, failed room.Asks
 	asks           room.Asks // what the socket was asked for
 	asking         bool      // it is asked, and can answer
+	resumed        bool      // it was asked by the process before
 	proving        bool      // the house takes its time, not the socket
 	tries          uint8
 	deadline       uint32
@@ -179,6 +180,10 @@ func (p *Puddle) prove(e *entry) {
 func (p *Puddle) question(e *entry) {
 	if !e.asking {
 		e.deadline = p.now + seconds(p.settings.EntryTime)
+	}
+	if e.resumed {
+		e.resumed = false
+		return
 	}
 	e.asking, e.counts = true, true
 	p.stands(e.i).entry = e

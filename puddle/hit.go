@@ -1,6 +1,7 @@
 package puddle
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/porthouse/porthouse/ipc"
@@ -52,6 +53,10 @@ func (v *visitor) asker() ipc.Asker {
 
 // onHit takes a request of the desk.
 func (p *Puddle) onHit(h *hit) {
+	if p.frozen {
+		p.passOn(h)
+		return
+	}
 	to, refusal := p.follow(h.host, []byte(h.path))
 	v := &visitor{
 		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
@@ -230,6 +235,10 @@ func (p *Puddle) hitSend(v *visitor, n uint32, r *receipt) {
 // onAPIHit takes a message of the admin API or the command line.
 func (p *Puddle) onAPIHit(h *ipc.Hit) {
 	id := h.ID
+	if h.Post != nil {
+		p.onPost(h)
+		return
+	}
 	v := &visitor{
 		surface: room.OnAPI, who: h.Identity, address: h.Address, room: h.Room,
 		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data}, to: slices.Clone(h.To), key: h.Key,
@@ -246,6 +255,26 @@ func (p *Puddle) onAPIHit(h *ipc.Hit) {
 	if refused := p.direct(&parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}); refused != nil {
 		v.refuse(rejectWith(refused))
 	}
+}
+
+// onPost takes a message that another puddle has read, and was replaced.
+func (p *Puddle) onPost(h *ipc.Hit) {
+	id, post := h.ID, h.Post
+	read := &hit{
+		kind: hitSend, method: "POST", host: post.Host, path: post.Path, basic: post.Basic, offered: post.Offered,
+		credential: post.Credential, password: post.Password, otp: post.OTP, to: h.To, key: h.Key,
+		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data},
+		done: func(a hitAnswer) {
+			p.say(ipc.FromPuddle{HitDone: &ipc.HitDone{ID: id, Status: a.status, JSON: a.json, After: a.retryAfter, AllowOrigin: a.allowOrigin}})
+		},
+	}
+	if post.Page {
+		read.origin = append([]byte{}, post.Origin...)
+	}
+	if address, err := netip.ParseAddr(h.Address); err == nil {
+		read.address = netip.AddrPortFrom(address, post.Port)
+	}
+	p.onHit(read)
 }
 
 // answerWith is a refusal as the desk answers it.

@@ -2,12 +2,14 @@ package puddle
 
 import (
 	"net"
+	"os"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/keeper"
 	"github.com/porthouse/porthouse/ipc/table"
 	. "github.com/porthouse/porthouse/puddle/puddletest"
 	"github.com/porthouse/porthouse/schema"
@@ -72,7 +74,7 @@ func (h *house) start(slot int, settings schema.Settings) {
 	Check(h.t, err)
 	done := make(chan error, 1)
 	go func() { done <- Run(other) }()
-	Check(h.t, link.Send(ipc.ToPuddle{Start: &ipc.Start{Slot: slot, Settings: settings, LogLevel: 4}}, made.Descriptor(), poke, int(file.Fd())))
+	Check(h.t, link.Send(ipc.ToPuddle{Start: &ipc.Start{Slot: slot, Settings: settings, LogLevel: 4}}, made.Descriptor(), poke, keeperless(h.t), int(file.Fd())))
 	h.links, h.tables, h.done = append(h.links, link), append(h.tables, made), append(h.done, done)
 	words := make(chan ipc.FromPuddle, 1024)
 	h.words = append(h.words, words)
@@ -127,4 +129,22 @@ func (h *house) stop() {
 		}
 		link.Close()
 	}
+}
+
+// keeperless is a link to a keeper that takes everything and keeps nothing.
+func keeperless(t testing.TB) int {
+	t.Helper()
+	ours, theirs, err := keeper.Pair()
+	Check(t, err)
+	held := os.NewFile(uintptr(ours), "keeper")
+	t.Cleanup(func() { held.Close() })
+	go func() {
+		var b [8 << 10]byte
+		for {
+			if _, err := held.Read(b[:]); err != nil {
+				return
+			}
+		}
+	}()
+	return theirs
 }

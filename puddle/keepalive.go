@@ -58,6 +58,10 @@ func (p *Puddle) unschedule(i uint32) {
 func (p *Puddle) onSecond(clock int) {
 	var b [8]byte
 	unix.Read(clock, b[:])
+	if p.frozen || p.succession.feed != nil {
+		p.now = coarseNow()
+		return
+	}
 	p.table.Beat()
 	for now := coarseNow(); p.now < now; {
 		p.now++

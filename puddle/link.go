@@ -19,15 +19,32 @@ func (p *Puddle) onSupervisor() {
 		err = p.supervisor.Hear(p.onWord)
 	}
 	if err != nil && !p.orphaned {
-		p.orphaned = true
-		p.poll.forget(p.supervisor.Descriptor())
-		if !p.stopping {
-			p.log.Warn("the supervisor is gone: closing", "error", err)
-		}
-		p.stop(orphanTime)
+		p.orphan(err)
 	}
 	p.watchSupervisor()
-	p.endTick()
+	if !p.frozen {
+		p.endTick()
+	}
+}
+
+func closeAll(descriptors []int) {
+	for _, fd := range descriptors {
+		unix.Close(fd)
+	}
+}
+
+// orphan goes on without a supervisor: another finds this puddle by its keeper.
+func (p *Puddle) orphan(err error) {
+	p.orphaned = true
+	p.poll.forget(p.supervisor.Descriptor())
+	switch {
+	case p.stopping:
+	case p.keeping.link == nil || !p.serving:
+		p.log.Warn("the supervisor is gone: closing", "error", err)
+		p.stop(orphanTime)
+	default:
+		p.log.Warn("the supervisor is gone: serving on until another comes", "error", err)
+	}
 }
 
 // orphanTime is how long sockets have to end when the supervisor is gone.
@@ -62,6 +79,14 @@ func (p *Puddle) say(word ipc.FromPuddle, descriptors ...int) {
 
 // onWord does what the supervisor says.
 func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
+	if p.succession.feed != nil && word.House == nil {
+		p.succession.words = append(p.succession.words, heardWord{word, descriptors})
+		return // until the table is ours
+	}
+	if p.frozen && word.HitDone == nil && word.Release == nil && word.Stop == nil {
+		closeAll(descriptors)
+		return // its successor hears it
+	}
 	switch {
 	case word.Peer != nil && len(descriptors) == 1:
 		p.meet(word.Peer.Slot, descriptors[0])
@@ -91,6 +116,14 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		p.onCarried(word.Carried, descriptors[0])
 	case word.Hit != nil:
 		p.onAPIHit(word.Hit)
+	case word.HitDone != nil:
+		p.onPassedDone(word.HitDone)
+	case word.Keeper != nil && len(descriptors) == 1:
+		p.onNewKeeper(descriptors[0])
+	case word.Freeze != nil:
+		p.freeze()
+	case word.Release != nil:
+		p.release(time.Duration(word.Release.Drain))
 	case word.Close != nil:
 		p.say(ipc.FromPuddle{Closed: &ipc.Closed{Sequence: word.Close.Sequence, Found: p.putOut(word.Close)}})
 	case word.Stop != nil:

@@ -11,8 +11,9 @@ import (
 // peer is another puddle of the house: a reader of our log, whose log we take
 // over.
 type peer struct {
-	slot int
-	fd   int
+	slot    int
+	fd      int  // -1: the link is broken, another comes
+	greeted bool // it has said hello over this link
 
 	out   []byte // of a batch, not yet with the kernel
 	block []byte // out's memory
@@ -73,21 +74,94 @@ func (p *Puddle) meet(slot, fd int) {
 		unix.Close(fd)
 		return
 	}
-	p.part(slot)
 	unix.SetNonblock(fd, true)
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
-	*p.table.Peer(slot) = table.Peer{}
-	fresh := &peer{slot: slot, fd: fd, told: p.table.Head()}
-	p.table.Peer(slot).Acked = p.table.Head()
-	if err := p.poll.watch(fd, readable, func(netpoll.EpollEvent) { p.onPeer(fresh) }); err != nil {
+	to := p.peers[slot]
+	if to == nil {
+		*p.table.Peer(slot) = table.Peer{Acked: p.table.Head()}
+		to = &peer{slot: slot, fd: -1, told: p.table.Head()}
+		p.peers[slot] = to
+	} else {
+		p.unplug(to)
+	}
+	if err := p.poll.watch(fd, readable, func(netpoll.EpollEvent) { p.onPeer(to) }); err != nil {
 		p.log.Error("cannot watch a peer", "peer", slot, "error", err)
 		unix.Close(fd)
 		return
 	}
-	p.peers[slot] = fresh
+	to.fd = fd
+	known := p.table.Peer(slot)
 	p.mesh.Reset()
-	p.put(ipc.MeshItem{Kind: ipc.MeshHello, Slot: p.slot, Epoch: p.table.Epoch()})
-	p.write(fresh, p.mesh.Batch())
+	p.put(ipc.MeshItem{Kind: ipc.MeshHello, Slot: p.slot, Epoch: p.table.Epoch(), HeardEpoch: known.Epoch, Heard: known.Heard})
+	p.write(to, p.mesh.Batch())
+}
+
+// unplug ends the link with a peer that lives on in another process, when all
+// that it has said is heard.
+func (p *Puddle) unplug(from *peer) {
+	for from.fd >= 0 && p.listenTo(from) == nil {
+		if pending, err := unix.IoctlGetInt(from.fd, unix.SIOCINQ); err != nil || pending == 0 {
+			break
+		}
+	}
+	p.hangUp(from)
+}
+
+func (p *Puddle) hangUp(from *peer) {
+	if from.fd >= 0 {
+		p.poll.forget(from.fd)
+		unix.Close(from.fd)
+	}
+	from.fd, from.greeted, from.out, from.in = -1, false, nil, nil
+}
+
+// onHello goes on where the link before ended, if both tables are the same
+// still; else it begins anew.
+func (p *Puddle) onHello(from *peer, item *ipc.MeshItem) {
+	known := p.table.Peer(from.slot)
+	if known.Epoch != item.Epoch {
+		known.Epoch, known.Heard = item.Epoch, 0
+		from.heard, from.acked = 0, 0
+	}
+	from.greeted = true
+	if item.HeardEpoch == p.table.Epoch() {
+		p.onAck(from, item.Heard)
+		p.tellAgain(from, item.Heard)
+	} else {
+		from.told = p.table.Head()
+		p.holdAll(from)
+	}
+	p.linked |= 1 << from.slot
+	p.serve()
+}
+
+// countDebt finds out anew what a peer must hear and has not taken over.
+func (p *Puddle) countDebt(to *peer, heard uint64) {
+	told := to.told
+	to.debt = 0
+	p.table.Aside(to.slot, func(at uint64, r *table.Record, _, _ []byte) {
+		to.owes(at, at+uint64(r.Size), heard)
+		to.asideTo = at + uint64(r.Size)
+		to.asideEnd = to.asideTo
+	})
+	p.table.Records(func(at uint64, r *table.Record) {
+		if r.Peers&(1<<to.slot) != 0 && at >= to.asideTo {
+			to.owes(at, at+uint64(r.Size), heard)
+		}
+	})
+	to.told = told
+}
+
+// tellAgain tells a peer what it was told and has not taken over. What it has
+// reached it will not say again.
+func (p *Puddle) tellAgain(to *peer, heard uint64) {
+	to.told, to.marks, to.unmarked, to.acked = max(heard, p.table.Tail()), nil, 0, 0
+	p.countDebt(to, heard)
+	for position := range p.receipts {
+		if position <= heard {
+			p.counted(to.slot, position, 0)
+		}
+	}
 }
 
 // part forgets a peer that is dead.
@@ -99,12 +173,12 @@ func (p *Puddle) part(slot int) {
 	p.peers[slot] = nil
 	p.linked &^= 1 << slot
 	p.congested &^= 1 << slot
-	p.poll.forget(gone.fd)
-	unix.Close(gone.fd)
+	p.hangUp(gone)
+	*p.table.Peer(slot) = table.Peer{Aside: p.table.Peer(slot).Aside}
 	p.table.Drop(&p.table.Peer(slot).Aside)
-	for _, r := range p.rooms {
+	for n, r := range p.rooms {
 		if r != nil {
-			r.Peers &^= 1 << slot
+			p.setPeers(uint32(n), r.Peers&^(1<<slot))
 		}
 	}
 	p.acknowledged(slot, ^uint64(0))

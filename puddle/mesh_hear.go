@@ -3,6 +3,7 @@ package puddle
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -14,15 +15,22 @@ import (
 
 // onPeer is a tick of the mesh: whatever a peer has sent, or takes again.
 func (p *Puddle) onPeer(from *peer) {
+	if p.frozen || from.fd < 0 {
+		return
+	}
 	if len(from.out) > 0 {
 		p.write(from, nil)
 	}
 	if err := p.listenTo(from); err != nil {
 		if !p.stopping {
-			p.log.Warn("the link with a peer ended", "peer", from.slot, "error", err)
+			p.log.Debug("the link with a peer ended", "peer", from.slot, "error", err)
 		}
-		if p.peers[from.slot] == from {
-			p.part(from.slot)
+		switch {
+		case p.peers[from.slot] != from:
+		case p.orphaned:
+			p.part(from.slot) // nobody will replace it
+		default:
+			p.hangUp(from) // until its successor comes
 		}
 	}
 	p.endTick()
@@ -86,27 +94,16 @@ func (p *Puddle) takeItem(from *peer, item *ipc.MeshItem) error {
 		if item.Slot != from.slot {
 			return fmt.Errorf("slot %d says that it is slot %d", from.slot, item.Slot)
 		}
-		p.table.Peer(from.slot).Epoch = item.Epoch
-		p.linked |= 1 << from.slot
-		from.told = p.table.Head()
-		p.holdAll(from)
-		p.serve()
+		p.onHello(from, item)
 	case ipc.MeshAck:
 		p.onAck(from, item.Position)
 	case ipc.MeshHold:
 		p.onHold(from, item)
 	case ipc.MeshRelease:
 		p.onRelease(from, item)
-	case ipc.MeshMessage:
-		if err := p.onMessage(from, item); err != nil {
+	case ipc.MeshMessage, ipc.MeshNarrow:
+		if err := p.onTold(from, item); err != nil {
 			return err
-		}
-	case ipc.MeshNarrow:
-		if known := p.table.Peer(from.slot); item.Position > known.Heard {
-			if err := p.onNarrow(from, item); err != nil {
-				return err
-			}
-			known.Heard = item.Position
 		}
 	case ipc.MeshCount:
 		p.counted(from.slot, item.Position, int(item.Number))
@@ -129,7 +126,7 @@ func (p *Puddle) onHold(from *peer, item *ipc.MeshItem) {
 		r.Refs = make([]uint64, table.Slots)
 	}
 	knew := r.Peers&(1<<from.slot) != 0 && r.Refs[from.slot] == item.Ref
-	r.Peers |= 1 << from.slot
+	p.setPeers(n, r.Peers|1<<from.slot)
 	r.Refs[from.slot] = item.Ref
 	if !knew {
 		p.tellHold(n, 1<<from.slot)
@@ -142,8 +139,45 @@ func (p *Puddle) onRelease(from *peer, item *ipc.MeshItem) {
 		return
 	}
 	if r := p.rooms[n]; r.Peers&(1<<from.slot) != 0 && r.Refs[from.slot] == item.Ref {
-		r.Peers &^= 1 << from.slot
+		p.setPeers(n, r.Peers&^(1<<from.slot))
 	}
+}
+
+// setPeers notes which puddles have members of a room.
+func (p *Puddle) setPeers(n uint32, peers uint64) {
+	p.rooms[n].Peers = peers
+	atomic.StoreUint64(&p.table.Rooms[n].Peers, peers)
+}
+
+// onTold takes in a message that was not told before.
+func (p *Puddle) onTold(from *peer, item *ipc.MeshItem) error {
+	known := p.table.Peer(from.slot)
+	if item.Position <= known.Heard {
+		return nil
+	}
+	source := table.Source{Socket: table.NoSocket, Slot: from.slot}
+	p.table.Do(source, known.Heard)
+	defer p.table.Done()
+	p.redo.begin(source)
+	defer p.redo.end()
+	if item.Kind == ipc.MeshMessage {
+		return p.onMessage(from, item)
+	}
+	err := p.onNarrow(from, item)
+	if err == nil {
+		known.Heard = item.Position
+	}
+	return err
+}
+
+// roomOfItem is the room that a message goes to. A peer that calls it by its
+// name is told how to call it.
+func (p *Puddle) roomOfItem(item *ipc.MeshItem) (uint32, bool) {
+	if item.Ref != 0 {
+		return p.table.RoomOf(item.Ref)
+	}
+	n, known := p.byName[string(item.Name)]
+	return n, known && len(item.Name) > 0
 }
 
 var errLogFull = errors.New("a message does not fit the log")
@@ -151,10 +185,7 @@ var errLogFull = errors.New("a message does not fit the log")
 // onMessage takes a peer's message over: from here on it has happened here.
 func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 	known := p.table.Peer(from.slot)
-	if item.Position <= known.Heard {
-		return nil // told again
-	}
-	n, ok := p.table.RoomOf(item.Ref)
+	n, ok := p.roomOfItem(item)
 	if !ok || p.rooms[n] == nil || p.rooms[n].Members() == 0 || len(item.Frame) == 0 {
 		known.Heard = item.Position
 		p.countFor(from, item, 0)

@@ -11,7 +11,7 @@ import (
 // of its own.
 func (p *Puddle) tellPeers() {
 	for _, to := range p.peers {
-		if to == nil || len(to.out) > 0 || p.linked&(1<<to.slot) == 0 {
+		if to == nil || len(to.out) > 0 || !to.greeted {
 			continue
 		}
 		if to.debt == 0 {
@@ -85,7 +85,12 @@ func (p *Puddle) tellRecord(to *peer, at uint64, r *table.Record, extra, frame [
 		if direct := r.Room == table.NoRoom; direct {
 			item.Frame = frame
 		} else if local := p.rooms[r.Room]; local != nil && local.Peers&(1<<to.slot) != 0 {
-			item.Ref, item.Frame = local.Refs[to.slot], frame[:tellable(r)]
+			item.Frame = frame[:tellable(r)]
+			if local.Refs != nil && local.Refs[to.slot] != 0 {
+				item.Ref = local.Refs[to.slot]
+			} else {
+				item.Name = []byte(local.Name)
+			}
 			p.table.Add(table.MeshTo+table.Counter(to.slot), 1)
 		}
 	default:

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/keeper"
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
@@ -34,6 +35,12 @@ type Puddle struct {
 	table      *table.Table
 	poll       *poller
 	supervisor *ipc.Line
+	keeping    keeping
+	succession succession
+	redo       redo
+	passed     map[uint64]func(hitAnswer) // to the successor
+	passedID   uint64
+	frozen     bool // another serves the table, or is about to
 	flushing   bool // something waits for the supervisor to take it
 	orphaned   bool // it is gone
 	poke       int  // an eventfd: news for the registry
@@ -49,6 +56,7 @@ type Puddle struct {
 	hands []hand // beside table.Sockets
 	wheel wheel
 	begun time.Time
+	epoch int64 // begun, ms of the monotonic clock
 
 	house     ipc.House                 // where addresses lead
 	endpoints map[string][]ipc.Endpoint // by host
@@ -61,10 +69,10 @@ type Puddle struct {
 	byName   map[string]uint32
 	openings map[uint32]*announcement
 	retiring []retired
-	answers  map[uint32][]byte // the 101s that are not sent yet
-	entries  map[uint32]*entry // the ways into rooms under way
-	entering *entry            // the one that ends now
-	scans    map[uint32]scan   // fragmented messages
+	answers  map[uint32]greeting // the 101s that are not sent yet
+	entries  map[uint32]*entry   // the ways into rooms under way
+	entering *entry              // the one that ends now
+	scans    map[uint32]scan     // fragmented messages
 
 	standings []*standing         // beside table.Sockets
 	clients   map[string][]uint32 // sockets by client
@@ -82,7 +90,7 @@ type Puddle struct {
 	waitingSum   int      // bytes that those who wait are owed, as of the last second
 
 	peers     [table.Slots]*peer
-	linked    uint64 // peers that have said hello
+	linked    uint64 // peers that have said hello, though their link may be broken just now
 	congested uint64 // peers that owe too much
 	mesh      *ipc.MeshWriter
 	meshIn    *ipc.MeshReader
@@ -125,8 +133,8 @@ func Run(link *ipc.Conn) error {
 	if err != nil {
 		return fmt.Errorf("puddle: waiting for Start: %w", err)
 	}
-	if word.Start == nil || len(descriptors) < 3 {
-		return errors.New("puddle: the first word was not Start with a table, a poke and a listener")
+	if word.Start == nil || len(descriptors) < 4 || word.Start.Adopt && len(descriptors) < 5 {
+		return errors.New("puddle: the first word was not Start with a table, a poke, a keeper and a listener")
 	}
 	p, err := newPuddle(link, word.Start, descriptors)
 	if err != nil {
@@ -150,9 +158,9 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		guard:    guard{headerBytes: start.Settings.HeaderBytes},
 		finished: make(chan struct{}),
 		now:      coarseNow(),
-		begun:    time.Now(),
-		byName:   map[string]uint32{}, openings: map[uint32]*announcement{},
-		answers: map[uint32][]byte{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
+		begun:    time.Now(), epoch: monotonic(),
+		byName: map[string]uint32{}, openings: map[uint32]*announcement{},
+		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
 		questions: questions{pending: map[uint64]pending{}},
 		mesh:      ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
@@ -168,7 +176,12 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		}
 		p.proxies = append(p.proxies, prefix)
 	}
-	for _, fd := range descriptors[2:] {
+	p.keeping.link = keeper.NewLink(descriptors[2])
+	rest := descriptors[3:]
+	if start.Adopt {
+		p.succession.feed, rest = keeper.NewFeed(rest[0]), rest[1:]
+	}
+	for _, fd := range rest {
 		if err := unix.SetNonblock(fd, true); err != nil {
 			return nil, fmt.Errorf("listener %d: %w", fd, err)
 		}
@@ -206,15 +219,21 @@ func (p *Puddle) loop() error {
 	}
 	p.box = box
 	p.openDesk()
-	p.table.Begin()
-	p.say(ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}})
-	for fd, call := range map[int]func(netpoll.EpollEvent){
-		p.poll.set:                func(netpoll.EpollEvent) { p.onSockets() },
+	watched := map[int]func(netpoll.EpollEvent){
 		p.poll.again:              func(netpoll.EpollEvent) { p.poll.cameBack(); p.endTick() },
 		p.supervisor.Descriptor(): func(netpoll.EpollEvent) { p.onSupervisor() },
 		clock:                     func(netpoll.EpollEvent) { p.onSecond(clock) },
 		box.fd:                    func(netpoll.EpollEvent) { box.open(p.onHit); p.endTick() },
-	} {
+	}
+	if p.succession.feed != nil {
+		watched[p.succession.feed.Descriptor()] = func(netpoll.EpollEvent) { p.onFeed() }
+	} else {
+		p.table.Begin()
+		watched[p.poll.set] = func(netpoll.EpollEvent) { p.onSockets() }
+		watched[p.keeping.link.Descriptor()] = func(netpoll.EpollEvent) { p.onKeeper() }
+	}
+	p.say(ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}})
+	for fd, call := range watched {
 		if err := p.poll.watch(fd, readable, call); err != nil {
 			return err
 		}
@@ -225,7 +244,7 @@ func (p *Puddle) loop() error {
 
 // serve accepts, once every peer that there is has said hello, or had time to.
 func (p *Puddle) serve() {
-	if p.serving || p.stopping || p.serveBy == 0 {
+	if p.serving || p.stopping || p.frozen || p.succession.feed != nil || p.serveBy == 0 {
 		return
 	}
 	for _, peer := range p.peers {
@@ -242,6 +261,10 @@ func (p *Puddle) serve() {
 // answered.
 func (p *Puddle) stop(drain time.Duration) {
 	if p.stopping {
+		return
+	}
+	if p.frozen {
+		p.release(drain)
 		return
 	}
 	p.stopping = true
@@ -289,6 +312,9 @@ func (p *Puddle) putOut(word *ipc.Close) bool {
 // onSockets is a tick: one batch of the sockets' events, then all that
 // follows from them.
 func (p *Puddle) onSockets() {
+	if p.frozen {
+		return // of the batch in which it froze
+	}
 	n := wait(p.poll.set, p.poll.events)
 	for _, event := range p.poll.events[:n] {
 		i := uint32(event.Fd)
@@ -309,6 +335,10 @@ func (p *Puddle) onSockets() {
 // endTick sends what the tick has brought: to the peers first, so that they
 // work while we do, then to the rooms, then frames of the sockets' own.
 func (p *Puddle) endTick() {
+	if p.frozen || p.succession.feed != nil {
+		p.askAll()
+		return // nothing of the table is ours
+	}
 	p.tellPeers()
 	more := p.fanOut()
 	p.sendOwn()
@@ -317,6 +347,7 @@ func (p *Puddle) endTick() {
 	p.moveLogOn()
 	p.resume()
 	p.askAll()
+	p.tellKeeper()
 	if p.news {
 		p.news = false
 		if p.table.Rouse() {

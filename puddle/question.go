@@ -14,8 +14,9 @@ const questionTime = 30
 
 // pending is a question that was asked.
 type pending struct {
-	since uint32
-	then  func(*ipc.Reply)
+	question ipc.Question
+	since    uint32
+	then     func(*ipc.Reply)
 }
 
 // questions are what the puddle wants to know.
@@ -32,7 +33,7 @@ var noAnswer = schema.Refusal{Code: schema.Unavailable, Message: "the house does
 func (p *Puddle) ask(q ipc.Question, then func(*ipc.Reply)) {
 	p.questions.last++
 	q.ID = p.questions.last
-	p.questions.pending[q.ID] = pending{p.now, then}
+	p.questions.pending[q.ID] = pending{q, p.now, then}
 	p.questions.asks = append(p.questions.asks, q)
 }
 

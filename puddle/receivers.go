@@ -34,6 +34,14 @@ func (p *Puddle) toAll(one *parcel, n uint32) *schema.Refusal {
 	rules := &r.Rules
 	b := p.bondOf(one, bondAll, rules.Meta)
 	l := p.lay(&one.message, b.head(r.Name, rules.Meta))
+	which := spread{one.id, one.number}
+	if p.redo.has(n) {
+		p.account(one.receipt, p.table.Head(), 0, p.toWide(r, n, l, one.from, rules.Echo, which)+p.seated(r))
+		return nil
+	}
+	if len(r.Wide()) > 0 {
+		one.settles = 0 // not before they have it
+	}
 	var extra []byte
 	if r.Peers != 0 && (rules.Meta != 0 || one.spread) {
 		extra = b.append(nil)
@@ -43,16 +51,17 @@ func (p *Puddle) toAll(one *parcel, n uint32) *schema.Refusal {
 		p.signed(one, record)
 		record.Peers = r.Peers
 		record.Op = opOf(uint8(opcodeOf(format.Raw, one.message.Kind)), one.message.Kind, one.receipt != nil)
+		record.Lane = table.LaneNone
 		if own != table.LaneNone && !rules.Echo {
 			p.makeExplicit(one.from)
 			record.Base -= uint64(record.Sizes[own])
-			sender = one.from
+			record.Lane, sender = own, one.from
 		}
 	}, &sender)
 	if record == nil {
 		return notNow
 	}
-	here := p.toWide(r, n, l, one.from, rules.Echo, spread{one.id, one.number})
+	here := p.toWide(r, n, l, one.from, rules.Echo, which)
 	here += p.seated(r)
 	if sender != room.NoSender {
 		here--
@@ -130,6 +139,9 @@ func (p *Puddle) toWide(r *room.Room, n uint32, l *laid, from uint32, echo bool,
 
 // ownMessage gives a socket a message as a frame of its own.
 func (p *Puddle) ownMessage(i uint32, l *laid) {
+	if p.redo.done(i) {
+		return
+	}
 	s := &p.table.Sockets[i]
 	p.own(i, l.frame(p.speaks(i)), s.State, 0)
 	p.table.Add(table.Deliveries, 1)
@@ -163,6 +175,10 @@ func (p *Puddle) toSome(one *parcel, n uint32) *schema.Refusal {
 // commitNarrow commits a message that is no lane's.
 func (p *Puddle) commitNarrow(one *parcel, n uint32, b *bond, peers uint64) (end uint64, refused *schema.Refusal) {
 	extra := b.append(nil)
+	if p.redo.has(n) {
+		return p.table.Head(), nil
+	}
+	one.settles = 0 // not before all have it
 	raw := p.lay(&one.message, b.head("", 0)).frame(format.Raw)
 	if peers == 0 {
 		raw = nil
@@ -260,9 +276,11 @@ func (p *Puddle) directHere(l *laid, b *bond, from uint32) (reached int) {
 		if speaks == format.Raw {
 			speaks = format.JSON // a sibling that types hears envelopes as text
 		}
-		p.own(hears, l.frame(speaks), p.table.Sockets[hears].State, 0)
-		p.maySlow(hears)
-		p.table.Add(table.Deliveries, 1)
+		if !p.redo.done(hears) {
+			p.own(hears, l.frame(speaks), p.table.Sockets[hears].State, 0)
+			p.maySlow(hears)
+			p.table.Add(table.Deliveries, 1)
+		}
 		reached++
 	}
 	return reached
@@ -327,13 +345,20 @@ func (p *Puddle) onRoomMessage(from *peer, item *ipc.MeshItem, n uint32) error {
 	m := format.Message{Kind: kindOf(item.Op), Data: frameBody(item.Frame)}
 	l := p.lay(&m, b.head(r.Name, r.Rules.Meta))
 	sender := room.NoSender
-	record, _ := p.commitLaid(r, n, l, nil, func(record *table.Record) {
-		record.Op = item.Op
-		record.From, record.Heard = uint8(from.slot+1), item.Position
-	}, &sender)
-	if record == nil {
-		return errLogFull
+	known := p.table.Peer(from.slot)
+	if !p.redo.has(n) {
+		record, _ := p.commitLaid(r, n, l, nil, func(record *table.Record) {
+			record.Op = item.Op
+			record.From, record.Heard = uint8(from.slot+1), item.Position
+			if len(r.Wide()) > 0 {
+				record.Heard = known.Heard // not before they have it
+			}
+		}, &sender)
+		if record == nil {
+			return errLogFull
+		}
 	}
+	defer func() { known.Heard = item.Position }()
 	here := p.toWide(r, n, l, table.NoSocket, true, spread{b.sequence, b.number}) + p.seated(r)
 	p.countFor(from, item, here)
 	return nil
@@ -347,7 +372,7 @@ func (p *Puddle) onNarrow(from *peer, item *ipc.MeshItem) error {
 	}
 	here := 0
 	m := format.Message{Kind: kindOf(item.Op), Data: frameBody(item.Frame)}
-	n, known := p.table.RoomOf(item.Ref)
+	n, known := p.roomOfItem(item)
 	switch {
 	case b.what == bondDirect:
 		here = p.directHere(p.lay(&m, b.head("", 0)), &b, table.NoSocket)

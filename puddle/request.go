@@ -23,7 +23,6 @@ func (p *Puddle) request(i uint32, data []byte) {
 		p.answerPlain(i, refused.answer().append(nil), string(refused.Code))
 		return
 	}
-	s.In += uint64(len(req.head))
 	p.forwarded(s, &req)
 	if v == verdictUpgrade {
 		p.upgrade(i, &req)
@@ -63,7 +62,10 @@ func (p *Puddle) answerPlain(i uint32, reply []byte, reason string) {
 	if reason != "" {
 		p.table.Add(table.RefusedRow(reason), 1)
 	}
-	p.own(i, reply, schema.Handshake, p.table.Sockets[i].In)
+	s := &p.table.Sockets[i]
+	held, from := p.table.SpanBytes(s.Part)
+	end := max(s.In+1, from+uint64(len(held))) // nothing of it is looked at again
+	p.ownAfter(i, reply, schema.Handshake, end, end)
 	p.happen(i, input{event: sequence.Answered})
 	p.schedule(i, p.now+seconds(p.settings.CloseTime))
 }

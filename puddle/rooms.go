@@ -44,6 +44,7 @@ func (p *Puddle) hold(facts *ipc.Room) (uint32, bool) {
 	}
 	p.rooms[r] = room.New(p.factsOf(facts))
 	p.rooms[r].Grant = facts.Grant
+	p.noteRoom(r, facts)
 	p.byName[facts.Name] = r
 	p.table.Add(table.RoomsHere, 1)
 	record := p.mustReserve(table.Hold, len(facts.Name), 0)
@@ -92,6 +93,14 @@ func (p *Puddle) learn(r uint32, told *ipc.Room) {
 	}
 	known.Facts = p.factsOf(told)
 	known.Grant = grant
+	p.noteRoom(r, told)
+}
+
+// noteRoom writes down what a successor must know of a room.
+func (p *Puddle) noteRoom(r uint32, facts *ipc.Room) {
+	if !p.table.SetSpan(&p.table.Rooms[r].Facts, ipc.Encode(facts)) {
+		p.log.Error("no memory for what a room's successor must know", "room", facts.Name)
+	}
 }
 
 // acknowledged lets in who waited for a peer to hear of a room.
@@ -139,7 +148,7 @@ func (p *Puddle) closeIfEmpty(r uint32) {
 func (p *Puddle) retire() {
 	kept := p.retiring[:0]
 	for _, gone := range p.retiring {
-		if p.toldAll(gone.position) && !p.rooms[gone.room].Queued {
+		if p.table.Tail() >= gone.position && p.toldAll(gone.position) && !p.rooms[gone.room].Queued {
 			p.rooms[gone.room] = nil
 			p.table.FreeRoom(gone.room)
 			continue

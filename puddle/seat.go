@@ -13,23 +13,32 @@ import (
 // the fan-out reaches it there. In several it sits among the wide members of
 // each, and each message is a frame of its own (ipc/table/DESIGN.md, "Out").
 
+// greeting is a 101 that is not sent yet, and the inbound offset behind the
+// request that it answers.
+type greeting struct {
+	bytes []byte
+	end   uint64
+}
+
 // enter seats the socket in the room of its entry and sends the 101 or the
 // reply, in this order: when a client sees that it is in, it hears what is said.
 func (p *Puddle) enter(i uint32) {
 	e := p.entering
 	s, r := &p.table.Sockets[i], p.rooms[e.r]
 	already := p.isIn(i, r.Name)
-	response := append(p.answers[i], p.joined(i, e)...)
+	greets := p.answers[i]
 	delete(p.answers, i)
+	response := append(greets.bytes, p.joined(i, e)...)
 	if !already {
 		st := p.standing(i)
 		deaf := st != nil && !room.MayHear(&room.Asker{Scope: p.identity(i).Rooms.Of(r.Name)})
 		switch {
 		case s.Room == table.NoRoom && (st == nil || len(st.rooms) == 0) && !deaf:
-			p.sitInLane(i, e.r, response)
+			p.sitInLane(i, e.r, response, greets.end)
 		default:
-			p.sitWide(i, e.r, deaf, response)
+			p.sitWide(i, e.r, deaf, response, greets.end)
 		}
+		p.noteIfStanding(i)
 		p.present(i, e)
 		p.debug("in", s, "room", r.Name)
 		p.schedule(i, p.now+seconds(p.settings.PingEvery))
@@ -104,11 +113,11 @@ func (p *Puddle) respond(i uint32, response []byte) {
 }
 
 // sitInLane seats a socket that is in no other room.
-func (p *Puddle) sitInLane(i, r uint32, response []byte) {
+func (p *Puddle) sitInLane(i, r uint32, response []byte, after uint64) {
 	s, h := &p.table.Sockets[i], &p.hands[i]
 	lane := uint8(p.speaks(i))
 	length := p.table.StreamLength(s)
-	record := p.joinRecord(i, r, response)
+	record := p.joinRecord(i, r, response, after)
 	record.Lane = lane
 	record.Base = length + uint64(len(response)) - p.table.Rooms[r].Count[lane]
 	p.commit(record)
@@ -125,10 +134,10 @@ func (p *Puddle) sitInLane(i, r uint32, response []byte) {
 }
 
 // sitWide seats a socket that is in other rooms too, or does not hear.
-func (p *Puddle) sitWide(i, r uint32, deaf bool, response []byte) {
+func (p *Puddle) sitWide(i, r uint32, deaf bool, response []byte, after uint64) {
 	s, st := &p.table.Sockets[i], p.stands(i)
 	p.widen(i, st)
-	record := p.joinRecord(i, r, response)
+	record := p.joinRecord(i, r, response, after)
 	record.Lane = table.LaneNone
 	record.Base = s.Base + uint64(len(response))
 	p.commit(record)
@@ -137,7 +146,7 @@ func (p *Puddle) sitWide(i, r uint32, deaf bool, response []byte) {
 	st.piped = st.speaks == format.Raw
 }
 
-func (p *Puddle) joinRecord(i, r uint32, response []byte) *table.Record {
+func (p *Puddle) joinRecord(i, r uint32, response []byte, after uint64) *table.Record {
 	s, name, client := &p.table.Sockets[i], p.rooms[r].Name, p.identity(i).Client
 	record := p.mustReserve(table.Join, table.JoinExtra(client, name), len(response))
 	at := p.table.ReservedAt(record)
@@ -146,7 +155,8 @@ func (p *Puddle) joinRecord(i, r uint32, response []byte) *table.Record {
 	table.PutName(extra, name)
 	copy(p.table.Bytes(at, record), response)
 	record.Socket, record.ID, record.Room, record.State = i, s.ID, r, schema.InRoom
-	record.In, record.Ctl = s.In, max(s.In, s.Ctl)
+	record.In = max(s.In, after)
+	record.Ctl = max(record.In, s.Ctl)
 	return record
 }
 
@@ -207,6 +217,7 @@ func (p *Puddle) leaveRoom(i, r uint32) {
 	if p.anonymous(i) {
 		anonymous = -1
 	}
+	p.note(i)
 	p.count(r, -1, anonymous)
 	p.closeIfEmpty(r)
 }
@@ -236,15 +247,18 @@ func (p *Puddle) leave(i uint32) {
 // it is owed.
 func (p *Puddle) stand(i uint32, next schema.State) {
 	s := &p.table.Sockets[i]
-	response, client := p.answers[i], p.identity(i).Client
+	greets, client := p.answers[i], p.identity(i).Client
+	response := greets.bytes
 	delete(p.answers, i)
 	record := p.mustReserve(table.Stand, table.JoinExtra(client, ""), len(response))
 	at := p.table.ReservedAt(record)
 	s.PutJoin(p.table.ExtraBytes(at, record), client)
 	copy(p.table.Bytes(at, record), response)
 	record.Socket, record.ID, record.State = i, s.ID, next
-	record.In, record.Ctl = s.In, max(s.In, s.Ctl)
+	record.In = max(s.In, greets.end)
+	record.Ctl = max(record.In, s.Ctl)
 	record.Base = p.table.StreamLength(s) + uint64(len(response))
+	p.note(i)
 	p.commit(record)
 	s.Flags |= table.FlagKnown
 	p.respond(i, response)

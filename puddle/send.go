@@ -29,13 +29,17 @@ type parcel struct {
 // publish gives what a member says to its room.
 func (p *Puddle) publish(i uint32, m *message) taking {
 	s, st := &p.table.Sockets[i], p.standing(i)
-	if st != nil && st.speaks != format.Raw {
-		return p.envelope(i, m, p.payload(m))
-	}
-	if s.Room != table.NoRoom && (st == nil || st.who == nil) {
+	if s.Room != table.NoRoom && (st == nil || st.speaks == format.Raw && st.who == nil) {
 		if r := p.rooms[s.Room]; r.Easy && r.OnlyRaw() {
 			return p.pass(i, r, m)
 		}
+	}
+	p.table.Do(table.Source{Socket: i}, s.In)
+	defer p.table.Done()
+	p.redo.begin(table.Source{Socket: i})
+	defer p.redo.end()
+	if st != nil && st.speaks != format.Raw {
+		return p.envelope(i, m, p.payload(m))
 	}
 	return p.publishRaw(i, m)
 }
@@ -148,6 +152,10 @@ func (p *Puddle) roomOf(i uint32, send *format.Send) (uint32, *schema.Refusal) {
 
 // dispatch sends a parcel to its room, or directly, and finishes the order.
 func (p *Puddle) dispatch(o *order, one *parcel, r uint32) {
+	if o.waits {
+		p.table.Do(table.Source{Socket: o.speaker}, p.table.Sockets[o.speaker].In)
+		defer p.table.Done()
+	}
 	var refused *schema.Refusal
 	if r == table.NoRoom {
 		refused = p.direct(one)
@@ -237,6 +245,7 @@ func (p *Puddle) judgeSend(one *parcel, r uint32) (*schema.Refusal, taking) {
 		return &schema.Refusal{Code: schema.TooLarge, Message: "the message is larger than this room takes"}, tooLarge
 	}
 	if one.from != table.NoSocket && rules.Rate.Limits() {
+		p.stands(one.from).stale = true
 		member, now := p.stands(one.from).in(r), p.milliseconds()
 		if !member.bucket.Take(rules.Rate, rules.BurstOr(), now) {
 			worse := taken
@@ -286,4 +295,5 @@ func (p *Puddle) messageMost(i uint32) int {
 // envelopeMost is what may stand around a message in its envelope, bytes.
 const envelopeMost = 64 << 10
 
-func (p *Puddle) milliseconds() int64 { return time.Since(p.begun).Milliseconds() + 1 }
+// milliseconds is the monotonic clock that all processes of the machine share.
+func (p *Puddle) milliseconds() int64 { return p.epoch + time.Since(p.begun).Milliseconds() + 1 }

@@ -2,6 +2,7 @@ package puddle
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -61,7 +62,7 @@ func (p *Puddle) pair(a *arrival, main uint32) {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return
 	}
-	p.answers[a.i] = opened
+	p.answers[a.i] = greeting{opened, a.end}
 	p.happen(a.i, p.landing(a.i))
 	p.opened101(a)
 }
@@ -81,7 +82,7 @@ func (p *Puddle) unlink(i uint32, st *standing) {
 // carry moves a connection that is not answered yet to another puddle.
 func (p *Puddle) carry(a *arrival, slot int) {
 	s := &p.table.Sockets[a.i]
-	carried := ipc.Carry{Slot: slot, Bytes: append(a.req.head, p.part0(s)...), Address: s.Addr, Port: s.Port}
+	carried := ipc.Carry{Slot: slot, From: s.In, Bytes: slices.Clone(p.part0(s)), Address: s.Addr, Port: s.Port}
 	p.say(ipc.FromPuddle{Carry: &carried}, p.partWith(a.i))
 }
 
@@ -96,6 +97,7 @@ func (p *Puddle) partWith(i uint32) (fd int) {
 	p.unschedule(i)
 	p.forgetStanding(i)
 	delete(p.scans, i)
+	p.unkeep(i)
 	p.table.FreeSocket(i)
 	p.hands[i] = hand{next: none, prev: none}
 	p.live--
@@ -110,7 +112,13 @@ func (p *Puddle) onCarried(word *ipc.Carried, fd int) {
 		return
 	}
 	unix.SetNonblock(fd, true)
-	p.takeIn(int32(fd), word.Address, word.Port, word.Bytes)
+	i, ok := p.enrol(int32(fd), word.Address, word.Port)
+	if !ok {
+		return
+	}
+	p.table.Sockets[i].In = word.From
+	p.tellKeeper()
+	p.begin(i, word.Bytes)
 }
 
 // find is the entry of a sequence that is served here: its number is in its id.

@@ -17,6 +17,7 @@ type standing struct {
 	piped  bool // raw, and was in a room: nothing that it says is a command
 	wide   bool // no lane reaches it: it is in several rooms, or does not hear
 	warned bool // that its token expires
+	stale  bool // the table's copy is older
 	tries  uint8
 	spoke  uint32 // seconds: its last command
 

@@ -52,6 +52,7 @@ func (p *Puddle) commit(record *table.Record) (at, end uint64) {
 func (p *Puddle) moveLogOn() {
 	used, size := p.table.Used(), p.table.LogBytes()
 	if used == 0 {
+		p.retire()
 		return
 	}
 	if len(p.waiting) > 64 && used < size/8 {
@@ -61,9 +62,7 @@ func (p *Puddle) moveLogOn() {
 	if p.table.Used() > size/2 {
 		p.press(p.table.Head() - size/4)
 	}
-	if len(p.retiring) > 0 {
-		p.retire()
-	}
+	p.retire()
 }
 
 // needed is the oldest position that somebody has need of.

@@ -127,6 +127,7 @@ func (p *Puddle) onClient(now *schema.Identity) {
 		who := *st.who // others may share it
 		who.Owner, who.Primary, who.Admin, who.Direct = now.Owner, now.Primary, now.Admin, now.Direct
 		st.who = &who
+		p.note(i)
 	}
 }
 

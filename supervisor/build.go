@@ -82,6 +82,11 @@ func (s *supervisor) buildBook(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	credentials.HashApart(credential.Apart{Executable: s.config.Executable, Log: s.log})
+	s.working.Go(func() {
+		<-s.life.Done()
+		credentials.Close()
+	})
 	s.verifier = credentials
 	s.book.Hasher, s.book.Primary = credentials.Hash, s.config.Primary
 	s.book.OnChange(s.heard)
@@ -101,6 +106,10 @@ func (s *supervisor) buildDirectory() {
 }
 
 func (s *supervisor) buildDoors(ctx context.Context) (err error) {
+	if found := s.findKeepers(); len(found) > 0 {
+		s.log.Info("taking over a house whose supervisor is gone", "puddles", len(found))
+		return s.inherit(found)
+	}
 	s.doors, err = openDoors(ctx, s.config.Listen, s.config.Puddles)
 	if err == nil && len(s.doors) == 0 {
 		err = errors.New("no address to listen on: give --listen one")
@@ -109,17 +118,27 @@ func (s *supervisor) buildDoors(ctx context.Context) (err error) {
 }
 
 func (s *supervisor) buildSlots(context.Context) error {
-	for number := range s.config.Puddles {
+	for number := len(s.slots); number < s.config.Puddles; number++ {
 		slot, err := newSlot(number, s.config.Settings)
 		if err != nil {
 			return err
 		}
-		s.slots = append(s.slots, slot)
-		s.tables.all = append(s.tables.all, slot.table)
-		go s.listen(slot)
+		s.addSlot(slot)
+		if s.config.unkept {
+			continue
+		}
+		if err := s.openKeeper(slot); err != nil {
+			return err
+		}
 	}
 	s.enter(phaseStarting)
 	return nil
+}
+
+func (s *supervisor) addSlot(slot *slot) {
+	s.slots = append(s.slots, slot)
+	s.tables.all = append(s.tables.all, slot.table)
+	go s.listen(slot)
 }
 
 // buildFaces opens what operators speak with.
@@ -151,6 +170,9 @@ func (s *supervisor) tearDown() {
 		errs = append(errs, s.admin.close())
 	}
 	s.tables.shut()
+	if s.again == "" {
+		errs = append(errs, s.dismissKeepers())
+	}
 	closeDoors(s.doors)
 	for _, slot := range s.slots {
 		errs = append(errs, slot.poke.Close())

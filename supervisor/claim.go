@@ -23,6 +23,8 @@ type claimKey struct{ sender, key string }
 type claim struct {
 	key       claimKey
 	at        time.Time
+	from      *process // that sends it
+	done      bool     // it was sent
 	id        string
 	receivers int
 }
@@ -31,14 +33,18 @@ func newClaims() *claims { return &claims{map[claimKey]*list.Element{}, list.New
 
 // claim tells what became of the message that had a key first, or that it is
 // this one.
-func (c *claims) claim(ask *ipc.AskClaim, now time.Time) *ipc.Claim {
+func (c *claims) claim(ask *ipc.AskClaim, from *process, now time.Time) *ipc.Claim {
 	c.expire(now)
 	key := claimKey{ask.Sender, ask.Key}
 	if e, known := c.byKey[key]; known {
 		first := e.Value.(*claim)
+		if !first.done && first.from != from && first.from != nil && from != nil && first.from.slot == from.slot {
+			first.from, first.id = from, ask.ID // its puddle ended before it was sent
+			return &ipc.Claim{First: true, ID: ask.ID}
+		}
 		return &ipc.Claim{ID: first.id, Receivers: first.receivers}
 	}
-	c.byKey[key] = c.order.PushBack(&claim{key: key, at: now, id: ask.ID})
+	c.byKey[key] = c.order.PushBack(&claim{key: key, at: now, from: from, id: ask.ID})
 	if c.order.Len() > claimMost {
 		c.forget(c.order.Front())
 	}
@@ -48,7 +54,7 @@ func (c *claims) claim(ask *ipc.AskClaim, now time.Time) *ipc.Claim {
 // claimed notes how many receivers a message had.
 func (c *claims) claimed(word *ipc.Claimed) {
 	if e, known := c.byKey[claimKey{word.Sender, word.Key}]; known {
-		e.Value.(*claim).receivers = word.Receivers
+		e.Value.(*claim).receivers, e.Value.(*claim).done = word.Receivers, true
 	}
 }
 

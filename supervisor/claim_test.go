@@ -41,17 +41,17 @@ func TestClaimsPass(t *testing.T) {
 		after time.Duration
 		first bool
 	}{{0, true}, {time.Minute, false}, {claimTime - time.Minute - 1, false}, {1, true}, {1, false}} {
-		if now = now.Add(step.after); c.claim(ask, now).First != step.first {
+		if now = now.Add(step.after); c.claim(ask, nil, now).First != step.first {
 			t.Errorf("after %s: first %v", step.after, !step.first)
 		}
 	}
 	for n := range claimMost {
-		c.claim(&ipc.AskClaim{Sender: "bob", Key: strconv.Itoa(n)}, now)
+		c.claim(&ipc.AskClaim{Sender: "bob", Key: strconv.Itoa(n)}, nil, now)
 	}
 	if len(c.byKey) != claimMost || c.order.Len() != claimMost {
 		t.Errorf("%d keys, %d in order", len(c.byKey), c.order.Len())
 	}
-	if !c.claim(ask, now).First || c.claim(&ipc.AskClaim{Sender: "bob", Key: strconv.Itoa(claimMost - 1)}, now).First {
+	if !c.claim(ask, nil, now).First || c.claim(&ipc.AskClaim{Sender: "bob", Key: strconv.Itoa(claimMost - 1)}, nil, now).First {
 		t.Error("another than the oldest was forgotten")
 	}
 	if c.expire(now.Add(claimTime)); len(c.byKey)+c.order.Len() != 0 {

@@ -38,6 +38,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		fmt.Fprintln(os.Stderr, "no such command here:", os.Args[1])
+		os.Exit(2)
+	}
 	os.Exit(m.Run())
 }
 
@@ -75,7 +79,7 @@ func fakePuddle(manners string) error {
 		}
 	}()
 	fake := &fake{slot: word.Start.Slot, link: link, table: t, poke: descriptors[1], stubborn: manners == fakeStubborn}
-	return fake.serve(len(descriptors) - 2)
+	return fake.serve(len(descriptors) - 3)
 }
 
 type fake struct {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
@@ -50,6 +52,7 @@ type Config struct {
 	LogLevel slog.Level // of the puddles
 	LogJSON  bool       // of the puddles; text otherwise
 
+	unkept     bool             // no keepers: sockets end with their puddle; of tests
 	Executable string           // what puddles run; "": this binary
 	Signals    <-chan os.Signal // those the house acts on; nil: none
 	Up         func(Front)      // called once the house is up; may be nil
@@ -85,15 +88,19 @@ type supervisor struct {
 	failed error         // why it could not start
 	drain  time.Duration // of the stop under way
 
-	folder   *folder
-	store    *store.Store
-	registry *registry // locks itself
-	doors    []*door
-	tables   *tables // locks itself
-	slots    []*slot
-	rooms    census
-	count    roomCount // atomic: how many rooms, for the metrics
-	closings closings
+	folder    *folder
+	store     *store.Store
+	registry  *registry // locks itself
+	doors     []*door
+	tables    *tables // locks itself
+	slots     []*slot
+	rooms     census
+	handover  *handover // of the reload under way
+	reloading *reload
+	handovers handovers // atomic
+	again     string    // the binary to become, once all is handed over
+	count     roomCount // atomic: how many rooms, for the metrics
+	closings  closings
 
 	book      *book.Book // locks itself
 	verifier  verifier   // may be used from everywhere
@@ -133,6 +140,9 @@ func Run(ctx context.Context, config Config) error {
 		err = s.run(ctx)
 	}
 	s.tearDown()
+	if err == nil && s.again != "" {
+		return fmt.Errorf("become %s: %w", s.again, unix.Exec(s.again, os.Args, os.Environ()))
+	}
 	return err
 }
 
@@ -148,8 +158,11 @@ func (s *supervisor) warn() {
 // run is the select.
 func (s *supervisor) run(ctx context.Context) error {
 	for _, slot := range s.slots {
-		s.happen(slot, due)
+		if slot.process == nil {
+			s.happen(slot, due)
+		}
 	}
+	s.upIfReady()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for !s.over() {
@@ -175,6 +188,7 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.timers()
 		case <-second.C:
 			s.watch()
+			s.watchHandover()
 			s.expire()
 		}
 	}
@@ -195,6 +209,9 @@ func (s *supervisor) inSelect(do func()) bool {
 }
 
 func (s *supervisor) over() bool {
+	if s.again != "" {
+		return true
+	}
 	if s.phase != phaseStopping {
 		return false
 	}
@@ -249,6 +266,10 @@ func (s *supervisor) stop(drain time.Duration) {
 	if s.phase == phaseStopping {
 		return
 	}
+	if s.handover != nil {
+		s.cancelHandover(s.handover.slot, "the house stops")
+	}
+	s.endReload("the house stops")
 	s.enter(phaseStopping) // /-/ready is 503 from here on
 	s.drain = drain
 	for _, slot := range s.slots {
@@ -287,7 +308,11 @@ func (s *supervisor) signal(received os.Signal) {
 	case syscall.SIGQUIT:
 		s.log.Info("the house stops at once", "signal", received.String())
 		s.stopAtOnce()
+	case syscall.SIGHUP:
+		s.reloadBySignal(false)
+	case syscall.SIGUSR2:
+		s.reloadBySignal(true)
 	default:
-		s.log.Warn(fmt.Sprintf("%s does nothing yet: reload, upgrade and scale are not there", received))
+		s.log.Warn(fmt.Sprintf("%s does nothing: porthouse scale changes the number of puddles", received))
 	}
 }

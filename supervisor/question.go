@@ -64,7 +64,7 @@ func (s *supervisor) question(q *ipc.Question, a asking) {
 	case q.Sibling != nil:
 		s.answer(a, s.siblings.find(q.Sibling, time.Now()))
 	case q.Claim != nil:
-		s.answer(a, ipc.Reply{Claim: s.claims.claim(q.Claim, time.Now())})
+		s.answer(a, ipc.Reply{Claim: s.claims.claim(q.Claim, a.from, time.Now())})
 	case q.Claimed != nil:
 		s.claims.claimed(q.Claimed)
 		s.answer(a, ipc.Reply{})

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,10 +28,23 @@ type slot struct {
 	since    time.Time // in that state
 	timer    time.Time // when it is due or overdue; zero: never
 	failures int       // in a row
+	killed   bool      // by this supervisor
 	beenUp   bool      // it was ready once
 	upSince  time.Time // when its process became ready; zero: it has not
 	complain bool      // that it fails was logged as lasting
 	reason   string    // of its last end
+
+	warden  *warden        // nil: there is no keeper
+	link    int            // the keeper's end of the link of a process that adopts; -1: none
+	orphans bool           // sockets wait in the table for a process
+	endedAt time.Time      // when the last process ended
+	planned *handover      // by which its process came, until it serves
+	old     *process       // that process's predecessor, until it has frozen
+	former  []*process     // that were replaced and have not ended yet
+	missed  []ipc.ToPuddle // words while there was no process
+
+	inherited bool            // from another supervisor, and not all is known
+	has       map[string]bool // rooms, while its puddle tells them
 
 	beat  uint64 // heartbeat, when last looked at
 	still int    // how many looks ago it moved
@@ -80,24 +94,27 @@ func (s *supervisor) limitOf(st state) time.Time {
 }
 
 func (s *supervisor) launch(slot *slot) {
-	process, err := spawn(s.config.Executable, slot.number, s.reports, s.leave)
+	process, link, err := s.start(slot, slot.orphans)
+	if err == nil && !slot.orphans {
+		if slot.warden != nil {
+			err = slot.warden.master.Serve(link, process.pid)
+		}
+		unix.Close(link)
+		link = -1
+	}
 	if err != nil {
+		if process != nil {
+			process.kill()
+		}
 		slot.reason = err.Error()
 		s.happen(slot, exited)
 		return
 	}
-	slot.process, slot.still = process, 0
-	descriptors := []int{slot.table.Descriptor(), slot.pokeFD}
-	for _, d := range s.doors {
-		descriptors = append(descriptors, d.listeners[slot.number])
+	slot.process, slot.still, slot.link, slot.killed = process, 0, link, false
+	for _, word := range slot.missed {
+		process.say(letter{word: word})
 	}
-	process.say(letter{keep: true, descriptors: descriptors, word: ipc.ToPuddle{Start: &ipc.Start{
-		Slot:     slot.number,
-		Settings: s.config.Settings,
-		LogLevel: int(s.config.LogLevel),
-		LogJSON:  s.config.LogJSON,
-	}}})
-	s.say(slot, s.addresses())
+	slot.missed = nil
 }
 
 // introduce links a fresh puddle with each that lives, and lets it serve.
@@ -122,6 +139,9 @@ func (s *supervisor) introduce(slot *slot) {
 func (s *supervisor) say(slot *slot, word ipc.ToPuddle, descriptors ...int) {
 	l := letter{word: word, descriptors: descriptors}
 	if slot.process == nil {
+		if slot.orphans && len(descriptors) == 0 {
+			slot.missed = append(slot.missed, word)
+		}
 		l.close()
 		return
 	}
@@ -143,6 +163,7 @@ func (s *supervisor) announce(slot *slot) {
 
 func (s *supervisor) kill(slot *slot) {
 	slot.timer = time.Now().Add(killTime)
+	slot.killed = true
 	if slot.process == nil {
 		return
 	}
@@ -159,14 +180,22 @@ func (s *supervisor) bury(slot *slot) {
 		slot.failures = 0
 	}
 	slot.upSince = time.Time{}
-	slot.failures++
-	s.clearUp(slot)
+	if slot.blamed() {
+		slot.failures++
+	}
+	keeps := s.mourn(slot, served)
+	if !keeps {
+		s.clearUp(slot)
+	}
 	if s.phase == phaseStarting && !slot.beenUp && slot.failures >= trialMost {
 		s.fail(fmt.Errorf("puddle %d failed %d times before it was ready: %s", slot.number, slot.failures, slot.reason))
 		return
 	}
-	wait := pause(slot.failures)
-	if served {
+	wait := pause(max(1, slot.failures))
+	switch {
+	case keeps && slot.failures <= 1:
+		wait = 0
+	case served || keeps:
 		wait = min(wait, pauseServed)
 	}
 	slot.timer = time.Now().Add(wait)
@@ -177,13 +206,49 @@ func (s *supervisor) bury(slot *slot) {
 	slot.complain = lasting
 }
 
-// clearUp takes what was a dead process's: its news, its peers' links, its
-// rows, its table.
-func (s *supervisor) clearUp(slot *slot) {
+// blamed tells whether a process has failed by itself: a kill from outside is
+// nobody's failure.
+func (slot *slot) blamed() bool {
+	return slot.killed || !strings.HasPrefix(slot.reason, "signal: killed") && slot.reason != "it ended"
+}
+
+// adoptMost is how many processes in a row may fail by themselves to adopt a
+// slot's sockets, before these are given up.
+const adoptMost = 3
+
+// mourn keeps the sockets of a process that has ended for the next one. false:
+// there is nobody to keep them, or they are given up.
+func (s *supervisor) mourn(slot *slot, served bool) bool {
+	switch {
+	case slot.warden == nil || s.phase == phaseStopping || !served && !slot.orphans:
+		return false
+	case slot.orphans && slot.failures > adoptMost:
+		s.log.Error("a puddle's sockets are given up: no process could adopt them", "puddle", slot.number, "reason", slot.reason)
+		slot.orphans = false
+		return false
+	}
+	if !slot.orphans {
+		slot.orphans, slot.endedAt = true, time.Now()
+	}
+	slot.lay()
+	s.hits.vacate(slot.number)
+	return true
+}
+
+// lay forgets a process that has ended.
+func (slot *slot) lay() {
+	slot.closeLink()
 	if slot.process != nil {
 		slot.process.words.drop()
 		slot.process = nil
 	}
+}
+
+// clearUp takes what was a dead process's: its news, its peers' links, its
+// rows, its table.
+func (s *supervisor) clearUp(slot *slot) {
+	slot.lay()
+	slot.missed = nil
 	s.vacate(slot, func(table.News) {})
 	s.directory.vacate(slot.number)
 	s.siblings.vacate(slot.number)
@@ -267,5 +332,5 @@ func newSlot(number int, settings schema.Settings) (*slot, error) {
 		t.Close()
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	return &slot{number: number, table: t, poke: os.NewFile(uintptr(fd), "poke"), pokeFD: fd, deaf: make(chan struct{})}, nil
+	return &slot{number: number, link: -1, table: t, poke: os.NewFile(uintptr(fd), "poke"), pokeFD: fd, deaf: make(chan struct{})}, nil
 }

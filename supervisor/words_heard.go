@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,13 +19,20 @@ func (s *supervisor) reported(r report) {
 		return
 	}
 	closeDescriptors(r.descriptors)
-	if slot.process != r.from {
+	switch {
+	case slot.process == r.from:
+	case s.handover != nil && s.handover.successor == r.from:
+		s.fromSuccessor(r)
+		return
+	case slot.replaced(r.from):
+		s.fromFormer(slot, r)
+		return
+	default:
 		return
 	}
 	switch {
 	case r.exit != "":
-		slot.reason = r.exit
-		s.happen(slot, exited)
+		s.exits(slot, r.exit)
 	case r.mute != nil:
 		s.log.Warn("puddle cannot be spoken with: killing it", "puddle", slot.number, "pid", r.from.pid, "error", r.mute)
 		s.happen(slot, hung)
@@ -32,6 +40,10 @@ func (s *supervisor) reported(r report) {
 		s.happen(slot, started)
 	case r.word.Ready != nil:
 		s.happen(slot, ready)
+	case r.word.Adopted != nil:
+		s.adopted(slot, r.word.Adopted)
+	case r.word.Held != nil:
+		s.held(slot, r.word.Held)
 	case r.word.Hung != nil:
 		s.hangs(slot, r.word.Hung.Slot)
 	case r.word.Closed != nil:
@@ -39,6 +51,28 @@ func (s *supervisor) reported(r report) {
 	default:
 		s.spoken(slot, r.from, r.word)
 	}
+}
+
+// exits takes the end of a slot's process. One that a successor stands ready
+// for is replaced by it.
+func (s *supervisor) exits(slot *slot, why string) {
+	slot.reason = why
+	h := s.handover
+	switch {
+	case h != nil && h.slot == slot && h.frozen.IsZero() && slot.state == serving:
+		s.log.Warn("puddle ended while its successor got ready", "puddle", slot.number, "reason", why)
+		old := slot.process
+		s.freezeOld(h)
+		slot.orphans, slot.endedAt = true, h.frozen
+		slot.forget(old)
+		s.oldGone(slot)
+		return
+	case h != nil && h.slot == slot: // the successor, before it served
+		s.handover, slot.planned = nil, nil
+		s.endReload(fmt.Sprintf("puddle %d: the new process ended: %s; another adopts its sockets", slot.number, why))
+		slot.orphans, slot.endedAt = true, h.frozen
+	}
+	s.happen(slot, exited)
 }
 
 // spoken takes what a puddle says in behalf of its sockets.
@@ -81,7 +115,7 @@ func (s *supervisor) carry(word *ipc.Carry, descriptors []int) {
 		closeDescriptors(descriptors)
 		return
 	}
-	s.say(slot, ipc.ToPuddle{Carried: &ipc.Carried{Bytes: word.Bytes, Address: word.Address, Port: word.Port}}, descriptors...)
+	s.say(slot, ipc.ToPuddle{Carried: &ipc.Carried{From: word.From, Bytes: word.Bytes, Address: word.Address, Port: word.Port}}, descriptors...)
 }
 
 // expire forgets, every second, what is over.

@@ -12,14 +12,15 @@ const module = "github.com/porthouse/porthouse/"
 // only; who is not listed here has no place yet.
 var mayImport = map[string]string{
 	"cmd/porthouse":         "supervisor supervisor/book supervisor/credential puddle ipc schema schema/store",
-	"supervisor":            "supervisor/book supervisor/credential ipc ipc/table schema schema/store",
+	"supervisor":            "supervisor/book supervisor/credential ipc ipc/keeper ipc/table schema schema/store",
 	"supervisor/book":       "supervisor/credential schema schema/store",
 	"supervisor/credential": "ipc schema",
-	"puddle":                "puddle/sequence puddle/room ipc ipc/table schema schema/format",
+	"puddle":                "puddle/sequence puddle/room ipc ipc/keeper ipc/table schema schema/format",
 	"puddle/puddletest":     "schema",
 	"puddle/sequence":       "schema",
 	"puddle/room":           "schema schema/format",
 	"ipc":                   "schema",
+	"ipc/keeper":            "schema",
 	"ipc/table":             "schema",
 	"schema/store":          "schema",
 	"schema/format":         "schema",

@@ -47,7 +47,7 @@ type Record struct {
 	Count  [Lanes]uint64 // Room's after it
 	Heard  uint64        // of From's log, after it
 	Sizes  [Lanes]uint32 // of a message: how much of Frame is each lane's, in their order
-	Lane   uint8         // of a join
+	Lane   uint8         // of a join; of a message the lane that its sender sits in and does not hear it, or LaneNone
 	_      [3]byte
 }
 
@@ -148,6 +148,9 @@ func (t *Table) apply(r *Record) {
 		return // a former holder of the entry
 	}
 	s.In, s.Ctl = max(s.In, r.In), max(s.Ctl, r.Ctl)
+	if r.Kind == Join || r.Kind == Stand {
+		s.Flags |= FlagKnown
+	}
 	switch r.Kind {
 	case Message:
 		s.Base = r.Base

@@ -17,7 +17,7 @@ import (
 const (
 	magic = 0x65737568_74726f70 // "porthouse", as far as it fits
 	// Layout is the version of everything in the memfd.
-	Layout = 2
+	Layout = 3
 	// Slots is how many puddles a house can have: a peer is a bit of a word.
 	Slots = 64
 
@@ -81,6 +81,12 @@ type header struct {
 	newsTo     uint64 // the last news end here
 	dozing     uint64 // 1: it wants to be woken by the next news
 
+	frozen    uint64 // the generation that left everything in order; 0: none, ask the kernel
+	doing     uint64 // what is taken in just now: socket+1, or peerDoing+slot; 0 nothing
+	doingFrom uint64 // the log, where that began
+	doingAt   uint64 // the socket's In, or the peer's Heard, before it
+	refs      uint64 // the last that a room was given
+
 	peers    [Slots]Peer
 	counters [Counters]uint64
 }
@@ -113,23 +119,26 @@ const (
 
 // Socket is one entry: one socket, a sequence. Free when ID is 0.
 type Socket struct {
-	ID    schema.SequenceID
-	FD    int32 // in the process that serves the slot
-	State schema.State
-	Flags uint8
-	Code  schema.CloseCode // it closes with
-	Room  uint32           // or NoRoom: in none, or in several
-	Heard uint32           // coarse clock: seconds, when a byte last came
-	In    uint64           // inbound offset behind the last settled message
-	Ctl   uint64           // inbound offset behind the last settled control frame
-	Base  uint64           // stream length = Base + its room's Count of its Lane (or 0), modulo 2^64
-	Part  Span             // inbound bytes not yet settled
-	Spill Span             // outbound bytes of its own, in stream order before the room's
-	Since int64            // Unix ms
-	Addr  [16]byte
-	Port  uint16
-	Lane  uint8 // which of its room's streams it is sent
-	_     [21]byte
+	ID     schema.SequenceID
+	FD     int32 // in the process that serves the slot
+	State  schema.State
+	Flags  uint8
+	Code   schema.CloseCode // it closes with
+	Room   uint32           // or NoRoom: in none, or in several
+	Heard  uint32           // coarse clock: seconds, when a byte last came
+	In     uint64           // inbound offset behind the last settled message
+	Ctl    uint64           // inbound offset behind the last settled control frame
+	Base   uint64           // stream length = Base + its room's Count of its Lane (or 0), modulo 2^64
+	Part   Span             // inbound bytes not yet settled
+	Spill  Span             // outbound bytes of its own, in stream order before the room's
+	Since  int64            // Unix ms
+	Addr   [16]byte
+	Port   uint16
+	Lane   uint8 // which of its room's streams it is sent
+	_      [1]byte
+	Done   uint32 // bytes of Spill that are with the kernel; where the table is frozen
+	Behind uint64 // bytes of its room's stream that it is owed, with its own messages among them; where the table is frozen
+	Self   Span   // who it is, where that is more than an anonymous raw one in one room
 }
 
 // Lanes is how many byte streams a room has, one a protocol: a message is in
@@ -151,9 +160,10 @@ type Room struct {
 	Anonymous       uint32 // of Members, those without a client
 	Placed          uint32 // places granted to this slot that were taken or let go
 	PlacedAnonymous uint32 // of Placed
+	Peers           uint64 // puddles that have members of it, a bit each
+	Facts           Span   // what the house knows of it
 	Length          uint8
 	Text            [schema.FullNameMost]byte
-	_               [256 - 8 - 8*Lanes - 4*4 - 1 - schema.FullNameMost]byte
 }
 
 // Name is the room's full name.
@@ -175,7 +185,6 @@ type Table struct {
 	touched     uint64 // of the ring, since Tidy
 	freeSockets freeList
 	freeRooms   freeList
-	refs        uint64
 }
 
 type layout struct{ sockets, rooms, read, log, slab, end int }
@@ -328,6 +337,7 @@ func (t *Table) FreeSocket(i uint32) {
 	atomic.StoreUint64((*uint64)(&s.ID), 0)
 	t.Drop(&s.Part)
 	t.Drop(&s.Spill)
+	t.Drop(&s.Self)
 	*s = Socket{Room: NoRoom}
 	t.freeSockets.give(i)
 }
@@ -341,8 +351,8 @@ func (t *Table) TakeRoom(name string) (uint32, bool) {
 	r := &t.Rooms[i]
 	*r = Room{Length: uint8(len(name))}
 	copy(r.Text[:], name)
-	t.refs++
-	atomic.StoreUint64(&r.Ref, t.refs<<24|uint64(i))
+	t.h.refs++
+	atomic.StoreUint64(&r.Ref, t.h.refs<<24|uint64(i))
 	return i, true
 }
 
@@ -358,6 +368,7 @@ func (t *Table) RoomOf(ref uint64) (uint32, bool) {
 // FreeRoom clears a room's entry.
 func (t *Table) FreeRoom(i uint32) {
 	atomic.StoreUint64(&t.Rooms[i].Ref, 0)
+	t.Drop(&t.Rooms[i].Facts)
 	t.freeRooms.give(i)
 }
 

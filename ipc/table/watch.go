@@ -196,6 +196,8 @@ func (t *Table) Reset() error {
 	atomic.StoreUint64(&t.h.newsFrom, 0)
 	atomic.StoreUint64(&t.h.newsTo, 0)
 	atomic.StoreUint64(&t.h.reading, 0)
+	atomic.StoreUint64(&t.h.doing, 0)
+	atomic.StoreUint64(&t.h.frozen, 0)
 	t.h.peers = [Slots]Peer{}
 	for c := firstGauge; c < behindGauges; c++ {
 		atomic.StoreUint64(&t.h.counters[c], 0)

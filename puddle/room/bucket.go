@@ -53,3 +53,15 @@ func (o *Overrun) Refused(now int64) bool {
 	o.last = now
 	return now-o.first >= OverrunMost
 }
+
+// State is a bucket in two words, for who goes on with it.
+func (b *Bucket) State() [2]int64 { return [2]int64{b.spent, b.at} }
+
+// BucketOf is the bucket that had the state.
+func BucketOf(state [2]int64) Bucket { return Bucket{state[0], state[1]} }
+
+// State is an overrun in two words.
+func (o *Overrun) State() [2]int64 { return [2]int64{o.first, o.last} }
+
+// OverrunOf is the overrun that had the state.
+func OverrunOf(state [2]int64) Overrun { return Overrun{state[0], state[1]} }

@@ -87,6 +87,30 @@ func (l *Lane) Append(at uint64, size, sender uint32) {
 	l.count += uint64(size)
 }
 
+// Settle says that who is in step has everything so far; it is for a lane
+// that was filled anew from the log.
+func (l *Lane) Settle() { l.waiting, l.begun, l.sent = 0, l.count, l.count }
+
+// Before is the place of a member who is owed so many bytes of the stream, not
+// counting its own messages; false if the lane does not hold as many.
+func (l *Lane) Before(member uint32, owed uint64) (place uint64, ok bool) {
+	place = l.count
+	live := l.entries[l.first:]
+	for n := len(live) - 1; n >= 0 && owed > 0; n-- {
+		e := &live[n]
+		place = e.Start
+		if e.Sender == member {
+			continue
+		}
+		if part := uint64(e.Size); part > owed {
+			return e.End() - owed, true
+		} else {
+			owed -= part
+		}
+	}
+	return place, owed == 0
+}
+
 // Pending tells whether some member waits for something.
 func (l *Lane) Pending() bool { return l.waiting > 0 || l.sent < l.count }
 

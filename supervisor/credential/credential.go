@@ -1,8 +1,8 @@
 // Package credential verifies what somebody offers to be known by: opaque
 // tokens, JSON Web Tokens, passwords and one-time codes. It keeps no secret
-// but in memory, reads files only in New and Reload, and starts no goroutine:
-// what burns (argon2id) runs in the asking goroutine, once the pool has a
-// place for it.
+// but in memory, and reads files only in New and Reload. What burns (argon2id)
+// runs once the pool has a place for it, after HashApart in a process of its
+// own that yields to everything else.
 package credential
 
 import (
@@ -69,6 +69,7 @@ type Verifier struct {
 	clients   Clients
 	tokens    atomic.Pointer[jwtVerifier]
 	pool      *pool
+	burners   *burners
 	turns     *turns
 	addresses *addresses
 	pairs     *pairs
@@ -87,6 +88,7 @@ func New(config Config, clients Clients) (*Verifier, error) {
 	v := &Verifier{
 		clients:   clients,
 		pool:      newPool(config.Workers, config.Waiting),
+		burners:   &burners{workers: config.Workers},
 		turns:     newTurns(tries.count),
 		addresses: tries,
 		pairs:     newPairs(),
@@ -107,6 +109,7 @@ func (v *Verifier) Reload(config Config) error {
 	}
 	v.tokens.Store(tokens)
 	v.pool.resize(config.Workers, config.Waiting)
+	v.burners.resize(config.Workers)
 	return nil
 }
 
@@ -115,11 +118,16 @@ func (v *Verifier) ForgetClient(name string) { v.pairs.forget(name) }
 
 // Hash hashes a new password once the pool has a place for it.
 func (v *Verifier) Hash(ctx context.Context, password schema.PlainPassword) (schema.PasswordHash, error) {
-	if err := v.pool.enter(ctx, ""); err != nil {
+	var hash string
+	err := v.pool.run(ctx, "", func() error {
+		j := newJob(password.Reveal())
+		hash = j.phc(v.burners.key(j))
+		return nil
+	})
+	if err != nil {
 		return schema.PasswordHash{}, fmt.Errorf("hash a new password: %w: try again", err)
 	}
-	defer v.pool.leave()
-	return schema.StoredPassword(HashPassword(password.Reveal())), nil
+	return schema.StoredPassword(hash), nil
 }
 
 // Why a credential is not taken.

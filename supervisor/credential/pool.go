@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// pool bounds how many hashes are made at once. Each is made by the goroutine
-// that wants it, between enter and leave.
+// pool bounds how many hashes are made at once.
 type pool struct {
 	mu      sync.Mutex
 	workers int
@@ -28,6 +27,26 @@ func (p *pool) resize(workers, waiting int) {
 	defer p.mu.Unlock()
 	p.workers, p.waiting.most, p.waiting.share = workers, waiting, max(1, waiting/4)
 	p.grant()
+}
+
+// run waits for a place and has do done there. With ctx it returns at once;
+// the place is free again when do is over.
+func (p *pool) run(ctx context.Context, from string, do func() error) error {
+	if err := p.enter(ctx, from); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := do()
+		p.leave()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // enter waits for a place. With an error there is none to leave.

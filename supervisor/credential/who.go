@@ -161,15 +161,15 @@ func (v *Verifier) comparePair(ctx context.Context, c ipc.Credential, from strin
 // compare hashes in the pool. An address that got blocked while it waited is
 // not served.
 func (v *Verifier) compare(ctx context.Context, from, hash, password string) (bool, error) {
-	if err := v.pool.enter(ctx, from); err != nil {
-		return false, err
-	}
-	defer v.pool.leave()
-	if v.addresses.blocked(from) > 0 {
-		return false, errBlocked
-	}
-	if len(password) > schema.PasswordMost {
-		return false, nil
-	}
-	return CheckPassword(hash, password), nil
+	same := false
+	err := v.pool.run(ctx, from, func() error {
+		if v.addresses.blocked(from) > 0 {
+			return errBlocked
+		}
+		if h, ok := parsePHC(hash); ok && len(password) <= schema.PasswordMost {
+			same = h.is(v.burners.key(h.job(password)))
+		}
+		return nil
+	})
+	return err == nil && same, err
 }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/porthouse/porthouse/puddle/puddletest"
+)
+
+// crowd is numbered senders and receivers in rooms, each of whom must hear
+// every other's numbers once and in order.
+type crowd struct {
+	t       *testing.T
+	members []*crowdMember
+	stop    atomic.Bool
+	senders sync.WaitGroup
+	readers sync.WaitGroup
+}
+
+type crowdMember struct {
+	*Client
+	number, room int
+	sent         atomic.Int64
+	heard        []atomic.Int64 // by member: the last number
+	faults       atomic.Pointer[string]
+}
+
+// gather brings rooms of members in, spread over the puddles as they come.
+func gather(t *testing.T, h *house, rooms, members int) *crowd {
+	t.Helper()
+	c := &crowd{t: t}
+	for n := range rooms * members {
+		m := &crowdMember{Client: Join(t, h.address, fmt.Sprintf("/crowd%d", n%rooms)), number: n, room: n % rooms, heard: make([]atomic.Int64, rooms*members)}
+		m.SetDeadline(time.Time{})
+		c.members = append(c.members, m)
+	}
+	for _, m := range c.members {
+		c.senders.Go(func() { c.send(m) })
+		c.readers.Go(func() { c.read(m) })
+	}
+	return c
+}
+
+// send says numbers, a tenth of them in two pieces.
+func (c *crowd) send(m *crowdMember) {
+	for n := int64(1); !c.stop.Load(); n++ {
+		frame := Frame(Final|OpText, fmt.Appendf(nil, "%d %d %s", m.number, n, strings.Repeat("x", rand.IntN(100))))
+		cut := 0
+		if rand.IntN(10) == 0 {
+			cut = 1 + rand.IntN(len(frame)-1)
+			if _, err := m.Write(frame[:cut]); err != nil {
+				c.fault(m, "send: %v", err)
+				return
+			}
+			time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
+		}
+		if _, err := m.Write(frame[cut:]); err != nil {
+			c.fault(m, "send: %v", err)
+			return
+		}
+		m.sent.Store(n)
+		time.Sleep(time.Duration(1+rand.IntN(8)) * time.Millisecond)
+	}
+}
+
+func (c *crowd) read(m *crowdMember) {
+	for {
+		op, payload, err := m.Next()
+		if err != nil {
+			if !c.stop.Load() {
+				c.fault(m, "closed: %v", err)
+			}
+			return
+		}
+		switch op &^ Final {
+		case OpText:
+		case 8:
+			c.fault(m, "closed: % x %q", payload[:min(2, len(payload))], payload)
+			return
+		default:
+			continue
+		}
+		var from int
+		var number int64
+		if _, err := fmt.Sscanf(string(payload), "%d %d", &from, &number); err != nil || from >= len(m.heard) {
+			c.fault(m, "garbled: %q", payload)
+			continue
+		}
+		if last := m.heard[from].Swap(number); number != last+1 {
+			c.fault(m, "of %d: %d after %d", from, number, last)
+		}
+	}
+}
+
+func (c *crowd) fault(m *crowdMember, format string, args ...any) {
+	text := fmt.Sprintf("member %d (%s): ", m.number, m.Sequence) + fmt.Sprintf(format, args...)
+	m.faults.CompareAndSwap(nil, &text)
+}
+
+// settle ends the sending, and checks that everybody has heard everything.
+func (c *crowd) settle() {
+	c.t.Helper()
+	c.stop.Store(true)
+	c.senders.Wait()
+	deadline := time.Now().Add(10 * time.Second)
+	missing := ""
+	for missing = c.missing(); missing != "" && time.Now().Before(deadline); missing = c.missing() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if missing != "" {
+		c.t.Error("not heard: " + missing)
+	}
+	shown := 0
+	for _, m := range c.members {
+		m.Close()
+		if fault := m.faults.Load(); fault != nil && shown < 10 {
+			c.t.Error(*fault)
+			shown++
+		}
+	}
+	c.readers.Wait()
+}
+
+func (c *crowd) missing() string {
+	for _, hears := range c.members {
+		for _, says := range c.members {
+			if says.room == hears.room && says != hears && hears.heard[says.number].Load() != says.sent.Load() {
+				return fmt.Sprintf("member %d has heard %d of %d's %d", hears.number, hears.heard[says.number].Load(), says.number, says.sent.Load())
+			}
+		}
+	}
+	return ""
+}
+
+func TestReloadLosesNothing(t *testing.T) {
+	h := newHouse(t, 2)
+	c := gather(t, h, 6, 6)
+	time.Sleep(300 * time.Millisecond)
+	for range 4 {
+		out, errs, code := h.run("reload")
+		if code != 0 {
+			t.Fatalf("reload: status %d: %s%s", code, out, errs)
+		}
+		t.Log(strings.TrimSpace(out))
+		time.Sleep(100 * time.Millisecond)
+	}
+	c.settle()
+}
+
+func TestKillLosesNothing(t *testing.T) {
+	h := newHouse(t, 3)
+	c := gather(t, h, 6, 6)
+	time.Sleep(300 * time.Millisecond)
+	kills := 30
+	if testing.Short() {
+		kills = 5
+	}
+	for range kills {
+		status, err := h.status()
+		Check(t, err)
+		victim := status.Puddles[rand.IntN(len(status.Puddles))]
+		if victim.Pid > 0 {
+			syscall.Kill(victim.Pid, syscall.SIGKILL)
+		}
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+	}
+	c.settle()
+}

@@ -1,0 +1,77 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/schema"
+)
+
+// reload hands puddles over for the command line, which hears each step.
+func (c *control) reload(conn *ipc.Conn, ask ipc.AskReload) {
+	answers := make(chan ipc.Answer, 4*SlotsMost) // the select never waits
+	end := func(failed string) {
+		if failed != "" {
+			answers <- ipc.Answer{Refused: &schema.Refusal{Code: schema.Unavailable, Message: failed}}
+		} else {
+			answers <- ipc.Answer{Done: true}
+		}
+		close(answers)
+	}
+	said := make(chan struct{})
+	up := c.house.inSelect(func() {
+		slots, err := c.house.chosen(ask.Slot)
+		if err != nil {
+			end(err.Error())
+			return
+		}
+		c.house.reloadSlots(slots, func(p ipc.Progress) { answers <- ipc.Answer{Progress: &p} }, func(failed string) {
+			end(failed)
+			if failed == "" && ask.Upgrade {
+				go func() {
+					<-said
+					c.house.inSelect(c.house.become)
+				}()
+			}
+		})
+	})
+	if !up {
+		return
+	}
+	for answer := range answers {
+		c.tell(conn, answer)
+	}
+	close(said)
+}
+
+func (s *supervisor) chosen(number int) ([]*slot, error) {
+	switch {
+	case number < 0:
+		return append([]*slot(nil), s.slots...), nil
+	case number < len(s.slots):
+		return s.slots[number : number+1 : number+1], nil
+	}
+	return nil, fmt.Errorf("there is no puddle %d: they are 0 to %d", number, len(s.slots)-1)
+}
+
+// reloadBySignal is SIGHUP, and with upgrade SIGUSR2.
+func (s *supervisor) reloadBySignal(upgrade bool) {
+	slots, _ := s.chosen(-1)
+	s.log.Info("reloading", "puddles", len(slots), "upgrade", upgrade)
+	s.reloadSlots(slots, func(ipc.Progress) {}, func(failed string) {
+		switch {
+		case failed != "":
+			s.log.Error("reload failed", "reason", failed)
+		case upgrade:
+			s.become()
+		}
+	})
+}
+
+// become has the supervisor go on as the binary that is on disk: the select
+// ends, and leaves puddles and keepers as they are.
+func (s *supervisor) become() {
+	s.again = s.config.Executable
+	s.log.Info("the supervisor becomes the binary on disk", "path", s.again, "pid", os.Getpid())
+}
