@@ -13,8 +13,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/mailru/easygo/netpoll"
@@ -128,6 +130,7 @@ type hand struct {
 func Run(link *ipc.Conn) error {
 	runtime.GOMAXPROCS(1) // the loop's
 	debug.SetGCPercent(garbagePercent)
+	signal.Ignore(syscall.SIGPIPE) // who reads the log may go
 	var word ipc.ToPuddle
 	descriptors, err := link.Receive(&word)
 	if err != nil {

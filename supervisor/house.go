@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -134,6 +135,7 @@ type errand struct {
 // to, by ctx, a signal or the control socket.
 func Run(ctx context.Context, config Config) error {
 	debug.SetGCPercent(garbagePercent)
+	signal.Ignore(syscall.SIGPIPE) // who reads the log may go
 	s, err := build(ctx, config)
 	if err == nil {
 		s.warn()

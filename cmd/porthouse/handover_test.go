@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,4 +173,100 @@ func TestKillLosesNothing(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 	}
 	c.settle()
+}
+
+func TestSupervisorKilledKeepsSockets(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		t.Run(fmt.Sprintf("with puddles %v", all), func(t *testing.T) {
+			h := newHouse(t, 2)
+			c := gather(t, h, 4, 6)
+			time.Sleep(200 * time.Millisecond)
+			status, err := h.status()
+			Check(t, err)
+			h.command.Process.Kill()
+			if all {
+				for _, p := range status.Puddles {
+					syscall.Kill(p.Pid, syscall.SIGKILL)
+				}
+			}
+			<-h.ended
+			time.Sleep(100 * time.Millisecond)
+			h.again()
+			time.Sleep(300 * time.Millisecond)
+			if out, errs, code := h.run("reload"); code != 0 {
+				t.Errorf("reload: status %d: %s%s", code, out, errs)
+			}
+			c.settle()
+		})
+	}
+}
+
+func TestUpgradeLosesNothing(t *testing.T) {
+	h := newHouse(t, 2)
+	c := gather(t, h, 4, 6)
+	time.Sleep(200 * time.Millisecond)
+	for range 2 {
+		out, errs, code := h.run("upgrade")
+		if code != 0 {
+			t.Fatalf("upgrade: status %d: %s%s", code, out, errs)
+		}
+		h.eventually("the house is up again", func() bool {
+			status, err := h.status()
+			return err == nil && status.State == "up"
+		})
+		time.Sleep(200 * time.Millisecond)
+	}
+	if pid := h.command.Process.Pid; syscall.Kill(pid, 0) != nil {
+		t.Errorf("process %d is gone: an upgrade keeps it", pid)
+	}
+	c.settle()
+}
+
+func TestKeeperKilled(t *testing.T) {
+	h := newHouse(t, 2)
+	c := gather(t, h, 4, 6)
+	time.Sleep(200 * time.Millisecond)
+	for range 3 {
+		for _, pid := range h.children("keeper") {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(300 * time.Millisecond)
+		status, err := h.status()
+		Check(t, err)
+		syscall.Kill(status.Puddles[0].Pid, syscall.SIGKILL)
+		time.Sleep(300 * time.Millisecond)
+	}
+	c.settle()
+}
+
+// again starts the house anew on its folder.
+func (h *house) again() {
+	h.t.Helper()
+	args := h.command.Args[1:]
+	h.command = porthouse(args...)
+	h.command.Stderr, h.command.WaitDelay = h.log, 100*time.Millisecond
+	Check(h.t, h.command.Start())
+	command := h.command
+	go func() { h.ended <- command.Wait() }()
+	h.eventually("the house is up again", func() bool {
+		status, err := h.status()
+		return err == nil && status.State == "up"
+	})
+}
+
+// children are the house's processes of one kind.
+func (h *house) children(kind string) (pids []int) {
+	entries, err := filepath.Glob("/proc/[0-9]*/stat")
+	Check(h.t, err)
+	for _, entry := range entries {
+		stat, _ := os.ReadFile(entry)
+		var pid, parent int
+		var name, state string
+		fmt.Sscanf(string(stat), "%d %s %s %d", &pid, &name, &state, &parent)
+		said, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if args := strings.Split(string(said), "\x00"); parent == h.command.Process.Pid && len(args) > 1 && args[1] == kind {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

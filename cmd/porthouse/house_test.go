@@ -62,7 +62,7 @@ func newHouse(t *testing.T, puddles int, flags ...string) *house {
 	}
 	h.command = porthouse(append([]string{"up", "--listen", "127.0.0.1:0", "--admin", "off",
 		"--puddles", fmt.Sprint(puddles), "--data", h.data}, flags...)...)
-	h.command.Stderr = h.log
+	h.command.Stderr, h.command.WaitDelay = h.log, 100*time.Millisecond
 	Check(t, h.command.Start())
 	go func() { h.ended <- h.command.Wait() }()
 	t.Cleanup(h.close)

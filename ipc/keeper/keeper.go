@@ -68,7 +68,7 @@ var ErrLease = errors.New("neither a supervisor nor a puddle is there: letting g
 func Run(o Options) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE)
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
 		limit.Cur = limit.Max

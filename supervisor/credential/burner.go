@@ -46,7 +46,11 @@ func startBurner(executable string, workers int) (*burner, error) {
 	b.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C reaches the supervisor alone
 	in, errIn := b.command.StdinPipe()
 	out, errOut := b.command.StdoutPipe()
-	if err := errors.Join(errIn, errOut, b.command.Start()); err != nil {
+	err := errors.Join(errIn, errOut)
+	if err == nil {
+		err = b.command.Start()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("start a process that hashes: %w", err)
 	}
 	b.in, b.out = in, gob.NewEncoder(in)

@@ -117,6 +117,7 @@ func TestStormOnOneClient(t *testing.T) {
 		}
 		stop()
 		storm.Wait()
+		synctest.Wait() // what burnt for who gave up is over
 		if len(v.turns.held) != 0 || v.turns.waiting != 0 || v.pool.busy != 0 {
 			t.Errorf("left over: %v, %d waiting, %d busy", v.turns.held, v.turns.waiting, v.pool.busy)
 		}

@@ -23,29 +23,32 @@ func yield() error {
 		}
 		for _, task := range tasks {
 			tid, err := strconv.Atoi(task.Name())
-			if err != nil || yields(tid) {
-				continue
-			}
-			if err := lower(tid); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err != nil {
 				return err
 			}
-			changed = true
+			lowered, err := lower(tid)
+			if err != nil && !errors.Is(err, unix.ESRCH) { // that one is gone
+				return err
+			}
+			changed = changed || lowered
 		}
 	}
 	return nil
 }
 
-// yields tells whether a thread does so, or is gone.
-func yields(tid int) bool {
-	attr, err := unix.SchedGetAttr(tid, 0)
-	return err != nil || attr.Policy == unix.SCHED_IDLE || attr.Nice == niceMost
-}
-
-// lower makes a thread an idle one, or at least a nice one.
-func lower(tid int) error {
-	err := unix.SchedSetAttr(tid, &unix.SchedAttr{Policy: unix.SCHED_IDLE}, 0)
-	if err != nil {
-		err = unix.Setpriority(unix.PRIO_PROCESS, tid, niceMost)
+// lower makes a thread an idle one, or where that is forbidden a nice one,
+// and tells whether it was not so before.
+func lower(tid int) (lowered bool, err error) {
+	now, err := unix.SchedGetAttr(tid, 0)
+	if err != nil || now.Policy == unix.SCHED_IDLE {
+		return false, err
 	}
-	return err
+	if unix.SchedSetAttr(tid, &unix.SchedAttr{Policy: unix.SCHED_IDLE}, 0) == nil {
+		return true, nil
+	}
+	if now.Nice == niceMost {
+		return false, nil
+	}
+	err = unix.Setpriority(unix.PRIO_PROCESS, tid, niceMost)
+	return err == nil, err
 }
