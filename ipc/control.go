@@ -30,6 +30,7 @@ type Ask struct {
 	Pass      *AskPass      `msgpack:",omitempty"`
 	Backup    *AskBackup    `msgpack:",omitempty"`
 	Reload    *AskReload    `msgpack:",omitempty"`
+	Scale     *AskScale     `msgpack:",omitempty"`
 }
 
 // AskStatus is answered with Status.
@@ -80,6 +81,10 @@ type AskReload struct {
 	Slot    int  // -1: all, one after the other
 	Upgrade bool // and then the supervisor becomes the binary that is on disk
 }
+
+// AskScale changes the number of puddles that take new connections; it is
+// answered with Done.
+type AskScale struct{ Puddles int }
 
 // Progress is a step of a hand-over.
 type Progress struct {

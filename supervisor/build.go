@@ -98,6 +98,9 @@ func (s *supervisor) buildDirectory() {
 	s.directory = newDirectory(s.config.Settings.Transient, s.book.Defaults(false))
 	s.directory.tell, s.directory.note, s.directory.indexOf = s.tell, s.registry.note, s.rooms.index
 	s.directory.present = func(slot int, index uint32, ref uint64) (table.Presence, bool) {
+		if slot >= len(s.slots) {
+			return table.Presence{}, false // it has retired
+		}
 		return s.slots[slot].table.Present(index, ref)
 	}
 	for _, room := range s.book.Rooms() {
@@ -124,12 +127,6 @@ func (s *supervisor) buildSlots(context.Context) error {
 			return err
 		}
 		s.addSlot(slot)
-		if s.config.unkept {
-			continue
-		}
-		if err := s.openKeeper(slot); err != nil {
-			return err
-		}
 	}
 	s.enter(phaseStarting)
 	return nil
@@ -137,7 +134,7 @@ func (s *supervisor) buildSlots(context.Context) error {
 
 func (s *supervisor) addSlot(slot *slot) {
 	s.slots = append(s.slots, slot)
-	s.tables.all = append(s.tables.all, slot.table)
+	s.tables.add(slot.table)
 	go s.listen(slot)
 }
 

@@ -61,6 +61,10 @@ func (c *control) closeSequence(number int, id schema.SequenceID) (found bool) {
 	s, heard := c.house, make(chan bool, 1)
 	if !s.inSelect(func() {
 		s.closings[id] = append(s.closings[id], heard)
+		if number >= len(s.slots) {
+			s.closings.answered(&ipc.Closed{Sequence: id})
+			return
+		}
 		s.say(s.slots[number], ipc.ToPuddle{Close: &ipc.Close{
 			Sequence: id, Code: schema.ClosePutOut, Reason: "closed by an admin",
 		}})

@@ -126,6 +126,8 @@ func (c *control) answer(socket *net.UnixConn) {
 		c.tell(conn, c.send(ask.Send.Hit))
 	case ask.Pass != nil:
 		c.tell(conn, c.pass())
+	case ask.Scale != nil:
+		c.tell(conn, c.scaleTo(ask.Scale.Puddles))
 	case ask.Reload != nil:
 		c.reload(conn, *ask.Reload)
 	case ask.Backup != nil:

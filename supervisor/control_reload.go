@@ -69,6 +69,29 @@ func (s *supervisor) reloadBySignal(upgrade bool) {
 	})
 }
 
+// scaleBySignal is SIGTTIN, one puddle more, and SIGTTOU, one fewer.
+func (s *supervisor) scaleBySignal(more bool) {
+	puddles := s.config.Puddles - 1
+	if more {
+		puddles += 2
+	}
+	if err := s.scale(puddles); err != nil {
+		s.log.Error("scale failed", "reason", err)
+	}
+}
+
+// scaleTo changes the number of puddles for the command line.
+func (c *control) scaleTo(puddles int) ipc.Answer {
+	var err error
+	if !c.house.inSelect(func() { err = c.house.scale(puddles) }) {
+		return ipc.Answer{Refused: &schema.Refusal{Code: schema.Unavailable, Message: "the house is down"}}
+	}
+	if err != nil {
+		return ipc.Answer{Refused: &schema.Refusal{Code: schema.Unavailable, Message: err.Error()}}
+	}
+	return ipc.Answer{Done: true}
+}
+
 // become has the supervisor go on as the binary that is on disk: the select
 // ends, and leaves puddles and keepers as they are.
 func (s *supervisor) become() {

@@ -179,7 +179,9 @@ func (s *supervisor) run(ctx context.Context) error {
 		case r := <-s.reports:
 			s.reported(r)
 		case n := <-s.pokes:
-			s.follow(s.slots[n])
+			if n < len(s.slots) {
+				s.follow(s.slots[n])
+			}
 		case <-s.changes.wake:
 			s.takeChanges()
 		case e := <-s.errands:
@@ -191,6 +193,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		case <-second.C:
 			s.watch()
 			s.watchHandover()
+			s.retire()
 			s.expire()
 		}
 	}
@@ -312,9 +315,11 @@ func (s *supervisor) signal(received os.Signal) {
 		s.stopAtOnce()
 	case syscall.SIGHUP:
 		s.reloadBySignal(false)
+	case syscall.SIGTTIN, syscall.SIGTTOU:
+		s.scaleBySignal(received == syscall.SIGTTIN)
 	case syscall.SIGUSR2:
 		s.reloadBySignal(true)
 	default:
-		s.log.Warn(fmt.Sprintf("%s does nothing: porthouse scale changes the number of puddles", received))
+		s.log.Warn(fmt.Sprintf("%s does nothing", received))
 	}
 }

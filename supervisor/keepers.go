@@ -105,17 +105,24 @@ func (s *supervisor) keeperGone(slot *slot, w *warden) {
 func (s *supervisor) dismissKeepers() error {
 	var errs []error
 	for _, slot := range s.slots {
-		if slot.warden == nil {
-			continue
-		}
-		if err := slot.warden.master.Dismiss(); err != nil {
-			errs = append(errs, err, syscall.Kill(slot.warden.pid, syscall.SIGKILL))
-		}
-		errs = append(errs, slot.warden.master.Close())
-		slot.warden = nil
-		if err := os.Remove(s.folder.file(keeperFile(slot.number))); !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, s.dismissKeeper(slot))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *supervisor) dismissKeeper(slot *slot) error {
+	w := slot.warden
+	if w == nil {
+		return nil
+	}
+	slot.warden = nil
+	var errs []error
+	if err := w.master.Dismiss(); err != nil {
+		errs = append(errs, err, syscall.Kill(w.pid, syscall.SIGKILL))
+	}
+	errs = append(errs, w.master.Close())
+	if err := os.Remove(s.folder.file(keeperFile(slot.number))); !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -30,6 +30,20 @@ func (t *tables) look(at func(slot int, t *table.Table)) {
 	}
 }
 
+// add makes a table known.
+func (t *tables) add(one *table.Table) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = append(t.all, one)
+}
+
+// drop keeps everybody out of the tables from a slot on.
+func (t *tables) drop(slot int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = t.all[:slot]
+}
+
 // shut keeps everybody out from now on.
 func (t *tables) shut() {
 	t.mu.Lock()

@@ -86,7 +86,9 @@ func (s *supervisor) refuse(a asking, refusal *schema.Refusal) {
 }
 
 // waits tells whether the process that asked is still there.
-func (s *supervisor) waits(a asking) bool { return s.slots[a.from.slot].process == a.from }
+func (s *supervisor) waits(a asking) bool {
+	return a.from.slot < len(s.slots) && s.slots[a.from.slot].process == a.from
+}
 
 // beside runs what burns or waits in a goroutine. What it returns is done in
 // the select, if the process that asked is still there.

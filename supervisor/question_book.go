@@ -50,6 +50,10 @@ func (s *supervisor) askEnd(a asking, ask *ipc.AskEnd) {
 	if own {
 		reason = "closed by its client"
 	}
+	if q.slot >= len(s.slots) {
+		s.answer(a, ipc.Reply{})
+		return
+	}
 	s.say(s.slots[q.slot], ipc.ToPuddle{Close: &ipc.Close{Sequence: ask.Sequence, Code: schema.ClosePutOut, Reason: reason}})
 	s.answer(a, ipc.Reply{})
 }

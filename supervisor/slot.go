@@ -43,6 +43,9 @@ type slot struct {
 	former  []*process     // that were replaced and have not ended yet
 	missed  []ipc.ToPuddle // words while there was no process
 
+	retires    bool      // it takes no new connections, and ends when it is empty
+	emptySince time.Time // of one that retires
+
 	inherited bool            // from another supervisor, and not all is known
 	has       map[string]bool // rooms, while its puddle tells them
 
@@ -94,6 +97,12 @@ func (s *supervisor) limitOf(st state) time.Time {
 }
 
 func (s *supervisor) launch(slot *slot) {
+	if slot.warden == nil && !s.config.unkept {
+		if err := s.openKeeper(slot); err != nil {
+			s.log.Error("no keeper: sockets are lost if this puddle ends", "puddle", slot.number, "error", err)
+			slot.orphans = false
+		}
+	}
 	process, link, err := s.start(slot, slot.orphans)
 	if err == nil && !slot.orphans {
 		if slot.warden != nil {

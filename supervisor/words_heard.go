@@ -13,6 +13,10 @@ import (
 
 // reported takes what a process did. What a former one did is past.
 func (s *supervisor) reported(r report) {
+	if r.from.slot >= len(s.slots) {
+		closeDescriptors(r.descriptors)
+		return // it has retired
+	}
 	slot := s.slots[r.from.slot]
 	if slot.process == r.from && r.word != nil && r.word.Carry != nil {
 		s.carry(r.word.Carry, r.descriptors)

@@ -33,12 +33,15 @@ type crowdMember struct {
 	faults       atomic.Pointer[string]
 }
 
+var crowds atomic.Int64 // so that no two share a room
+
 // gather brings rooms of members in, spread over the puddles as they come.
 func gather(t *testing.T, h *house, rooms, members int) *crowd {
 	t.Helper()
 	c := &crowd{t: t}
+	name := crowds.Add(1)
 	for n := range rooms * members {
-		m := &crowdMember{Client: Join(t, h.address, fmt.Sprintf("/crowd%d", n%rooms)), number: n, room: n % rooms, heard: make([]atomic.Int64, rooms*members)}
+		m := &crowdMember{Client: Join(t, h.address, fmt.Sprintf("/crowd%d-%d", name, n%rooms)), number: n, room: n % rooms, heard: make([]atomic.Int64, rooms*members)}
 		m.SetDeadline(time.Time{})
 		c.members = append(c.members, m)
 	}
@@ -219,6 +222,24 @@ func TestUpgradeLosesNothing(t *testing.T) {
 	if pid := h.command.Process.Pid; syscall.Kill(pid, 0) != nil {
 		t.Errorf("process %d is gone: an upgrade keeps it", pid)
 	}
+	c.settle()
+}
+
+func TestScaleLosesNothing(t *testing.T) {
+	h := newHouse(t, 1)
+	c := gather(t, h, 2, 6)
+	for _, puddles := range []string{"3", "1"} {
+		if out, errs, code := h.run("scale", puddles); code != 0 {
+			t.Fatalf("scale %s: status %d: %s%s", puddles, code, out, errs)
+		}
+		d := gather(t, h, 2, 6)
+		time.Sleep(200 * time.Millisecond)
+		d.settle()
+	}
+	h.eventually("the retired puddles have ended", func() bool {
+		status, err := h.status()
+		return err == nil && len(status.Puddles) == 1
+	})
 	c.settle()
 }
 

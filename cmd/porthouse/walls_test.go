@@ -11,7 +11,7 @@ const module = "github.com/porthouse/porthouse/"
 // mayImport is what each package may import of the house. Imports run down
 // only; who is not listed here has no place yet.
 var mayImport = map[string]string{
-	"cmd/porthouse":         "supervisor supervisor/book supervisor/credential puddle ipc schema schema/store",
+	"cmd/porthouse":         "ipc/keeper supervisor supervisor/book supervisor/credential puddle ipc schema schema/store",
 	"supervisor":            "supervisor/book supervisor/credential ipc ipc/keeper ipc/table schema schema/store",
 	"supervisor/book":       "supervisor/credential schema schema/store",
 	"supervisor/credential": "ipc schema",
@@ -26,6 +26,7 @@ var mayImport = map[string]string{
 	"schema/format":         "schema",
 	"schema":                "",
 	"scripts/loadgen":       "",
+	"scripts/noon":          "",
 }
 
 // homes are the packages that may import a dependency and what is below it.
