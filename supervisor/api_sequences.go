@@ -17,7 +17,7 @@ func (s *supervisor) listed(ask ipc.AskSequences) (all []ipc.Sequence) {
 		seen table.Seen
 	}
 	var seen []found
-	s.tables.look(func(slot int, t *table.Table) {
+	s.tables.look(func(slot, _ int, t *table.Table) {
 		for one := range t.Sequences {
 			if one.State != schema.Handshake {
 				seen = append(seen, found{slot, one})

@@ -46,7 +46,7 @@ func (c *control) slotsOf(ids []schema.SequenceID) map[schema.SequenceID]int {
 		wanted[id] = true
 	}
 	slots := make(map[schema.SequenceID]int, len(ids))
-	c.house.tables.look(func(slot int, t *table.Table) {
+	c.house.tables.look(func(slot, _ int, t *table.Table) {
 		for seen := range t.Sequences {
 			if wanted[seen.ID] {
 				slots[seen.ID] = slot

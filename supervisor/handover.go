@@ -55,8 +55,28 @@ func (s *supervisor) reloadSlots(slots []*slot, tell func(ipc.Progress), done fu
 		done("another hand-over is under way: try again when it is over")
 		return
 	}
+	if err := s.reread(); err != nil {
+		done("the configuration is not what it was, and wrong: " + err.Error())
+		return
+	}
 	s.reloading = &reload{slots: slots, tell: tell, done: done}
 	s.nextHandover()
+}
+
+// reread takes the configuration as it is now. What tables are made of stays
+// as it was.
+func (s *supervisor) reread() error {
+	if s.config.Reread == nil {
+		return nil
+	}
+	now, err := s.config.Reread()
+	if err != nil {
+		return err
+	}
+	was := s.config.Settings
+	now.Settings.Sockets, now.Settings.LogBytes, now.Settings.SlabBytes = was.Sockets, was.LogBytes, was.SlabBytes
+	s.config.Settings, s.config.Drain, s.config.LogLevel = now.Settings, now.Drain, now.LogLevel
+	return nil
 }
 
 func (s *supervisor) nextHandover() {
@@ -116,7 +136,6 @@ func (s *supervisor) cancelHandover(slot *slot, why string) {
 		slot.warden.master.StopFeed()
 	}
 	s.log.Error("hand-over rolled back: the old process serves on", "puddle", slot.number, "reason", why)
-	s.handovers.rolledBack.Add(1)
 	s.endReload(fmt.Sprintf("puddle %d: rolled back, the old process serves on: %s", slot.number, why))
 }
 
@@ -207,8 +226,8 @@ func (s *supervisor) adopted(slot *slot, word *ipc.Adopted) {
 // account logs and counts what a hand-over has brought.
 func (s *supervisor) account(slot *slot, word *ipc.Adopted) {
 	moved := word.Sockets - len(word.Lost)
-	s.handovers.moved.Add(int64(moved))
-	s.handovers.lost.Add(int64(len(word.Lost)))
+	s.handovers.moved.Add(uint64(max(0, moved)))
+	s.handovers.lost.Add(uint64(len(word.Lost)))
 	since, kind := slot.endedAt, "crash"
 	args := []any{"puddle", slot.number, "pid", slot.process.pid, "sockets", word.Sockets, "lost", len(word.Lost), "adopt", time.Duration(word.Took).Round(time.Microsecond).String()}
 	if h := slot.planned; h != nil {
@@ -217,7 +236,7 @@ func (s *supervisor) account(slot *slot, word *ipc.Adopted) {
 		s.handover = nil
 	}
 	stall := time.Since(since)
-	s.handovers.stall.observe(stall)
+	s.handovers.stall.Observe(stall.Seconds())
 	s.log.Info("handed over", append(args, "kind", kind, "frozen", word.Planned, "stall", stall.Round(time.Microsecond).String())...)
 	if len(word.Lost) > 0 {
 		s.log.Error("sockets were lost", "puddle", slot.number, "which", strings.Join(word.Lost[:min(len(word.Lost), 10)], "; "))

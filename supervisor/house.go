@@ -53,10 +53,11 @@ type Config struct {
 	LogLevel slog.Level // of the puddles
 	LogJSON  bool       // of the puddles; text otherwise
 
-	unkept     bool             // no keepers: sockets end with their puddle; of tests
-	Executable string           // what puddles run; "": this binary
-	Signals    <-chan os.Signal // those the house acts on; nil: none
-	Up         func(Front)      // called once the house is up; may be nil
+	unkept     bool                   // no keepers: sockets end with their puddle; of tests
+	Executable string                 // what puddles run; "": this binary
+	Signals    <-chan os.Signal       // those the house acts on; nil: none
+	Reread     func() (Config, error) // the configuration as it is now, for a reload; nil: it cannot change
+	Up         func(Front)            // called once the house is up; may be nil
 }
 
 // Front is where a house can be reached.
@@ -98,9 +99,10 @@ type supervisor struct {
 	rooms     census
 	handover  *handover // of the reload under way
 	reloading *reload
-	handovers handovers // atomic
-	again     string    // the binary to become, once all is handed over
-	count     roomCount // atomic: how many rooms, for the metrics
+	handovers *handovers // may be used from everywhere
+	wanted    int        // puddles, where others were taken over; 0: as many as there are
+	again     string     // the binary to become, once all is handed over
+	count     roomCount  // atomic: how many rooms, for the metrics
 	closings  closings
 
 	book      *book.Book // locks itself
@@ -164,6 +166,7 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.happen(slot, due)
 		}
 	}
+	s.linkAll()
 	s.upIfReady()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -252,6 +255,11 @@ func (s *supervisor) upIfReady() {
 		"puddles", len(s.slots), "pid", os.Getpid(), "took", time.Since(s.begun).Round(time.Millisecond).String())
 	if s.config.Up != nil {
 		s.config.Up(front)
+	}
+	if s.wanted != 0 {
+		if err := s.scale(s.wanted); err != nil {
+			s.log.Error("scale failed", "reason", err)
+		}
 	}
 }
 

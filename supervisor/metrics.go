@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -22,11 +23,11 @@ type tables struct {
 	all []*table.Table // by slot; nil once closed
 }
 
-func (t *tables) look(at func(slot int, t *table.Table)) {
+func (t *tables) look(at func(slot, slots int, t *table.Table)) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for slot, each := range t.all {
-		at(slot, each)
+		at(slot, len(t.all), each)
 	}
 }
 
@@ -66,11 +67,20 @@ var (
 	startsDesc     = describe("porthouse_puddle_starts_total", "Processes that have served a slot.", "puddle")
 )
 
-// handoverResults are what can become of a socket in a hand-over.
-var handoverResults = [...]string{"moved", "lost"}
-
 // stallBuckets are of how long a socket waited for its successor, seconds.
 var stallBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}
+
+// handovers is what is counted of them.
+type handovers struct {
+	moved, lost atomic.Uint64 // sockets
+	stall       prometheus.Histogram
+}
+
+func newHandovers() *handovers {
+	return &handovers{stall: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "porthouse_handover_stall_seconds", Help: "How long sockets waited for a successor.", Buckets: stallBuckets,
+	})}
+}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -92,17 +102,15 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 // Collect reads every metric.
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	var sum total
-	slots := len(c.house.slots)
-	c.house.tables.look(func(slot int, t *table.Table) {
+	c.house.tables.look(func(slot, slots int, t *table.Table) {
 		collectSlot(to, slot, slots, t)
 		sum.add(t)
 	})
 	sum.collect(to)
 	gauge(to, roomsDesc, uint64(c.house.count.transient.Load()), string(store.Transient))
 	gauge(to, roomsDesc, uint64(c.house.count.persistent.Load()), string(store.Persistent))
-	for _, result := range handoverResults {
-		counter(to, handoverDesc, 0, result) // sockets are not handed over yet
-	}
+	counter(to, handoverDesc, c.house.handovers.moved.Load(), "moved")
+	counter(to, handoverDesc, c.house.handovers.lost.Load(), "lost")
 	to <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, c.house.registry.lag().Seconds())
 }
 
@@ -160,12 +168,9 @@ func counter(to chan<- prometheus.Metric, d *prometheus.Desc, value uint64, labe
 
 // metrics is the handler of /metrics.
 func metrics(s *supervisor, log *slog.Logger) http.Handler {
-	stall := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "porthouse_handover_stall_seconds", Help: "How long a socket waited for its successor.", Buckets: stallBuckets,
-	})
 	all := prometheus.NewRegistry()
 	all.MustRegister(
-		collector{s}, stall,
+		collector{s}, s.handovers.stall,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -126,20 +126,40 @@ func (s *supervisor) launch(slot *slot) {
 	slot.missed = nil
 }
 
+// linkAll links the puddles that were taken over with each other anew: what
+// the supervisor before had on its way to them may be lost.
+func (s *supervisor) linkAll() {
+	for n, slot := range s.slots {
+		for _, other := range s.slots[:n] {
+			if slot.state == serving && other.state == serving {
+				s.link(slot, other)
+			}
+		}
+	}
+}
+
+// link gives two puddles a link with each other.
+func (s *supervisor) link(slot, other *slot) bool {
+	ours, theirs, err := ipc.SocketPair()
+	if err != nil {
+		s.log.Error("two puddles cannot be linked", "puddle", slot.number, "peer", other.number, "error", err)
+		s.happen(slot, hung)
+		return false
+	}
+	s.say(other, ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot.number}}, theirs)
+	s.say(slot, ipc.ToPuddle{Peer: &ipc.Peer{Slot: other.number}}, ours)
+	return true
+}
+
 // introduce links a fresh puddle with each that lives, and lets it serve.
 func (s *supervisor) introduce(slot *slot) {
 	for _, other := range s.slots {
 		if other == slot || other.state != linking && other.state != serving {
 			continue
 		}
-		ours, theirs, err := ipc.SocketPair()
-		if err != nil {
-			s.log.Error("two puddles cannot be linked", "puddle", slot.number, "peer", other.number, "error", err)
-			s.happen(slot, hung)
+		if !s.link(slot, other) {
 			return
 		}
-		s.say(other, ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot.number}}, theirs)
-		s.say(slot, ipc.ToPuddle{Peer: &ipc.Peer{Slot: other.number}}, ours)
 	}
 	s.say(slot, ipc.ToPuddle{Serve: &ipc.Serve{}})
 }

@@ -176,8 +176,18 @@ func (p *process) say(l letter) bool {
 }
 
 func (p *process) kill() error {
+	if p.cmd == nil { // another supervisor has started it
+		return ignoreGone(unix.Kill(p.pid, unix.SIGKILL))
+	}
 	err := p.cmd.Process.Kill()
 	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	return err

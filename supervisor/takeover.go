@@ -54,8 +54,7 @@ func (s *supervisor) findKeepers() (found []heirloom) {
 // inherit makes doors and slots of what the keepers have.
 func (s *supervisor) inherit(found []heirloom) error {
 	if len(found) != s.config.Puddles {
-		s.log.Warn("the house that is taken over has another number of puddles: that stays", "puddles", len(found), "asked", s.config.Puddles)
-		s.config.Puddles = len(found)
+		s.wanted, s.config.Puddles = s.config.Puddles, len(found)
 	}
 	for n, fd := range found[0].fds[2:] {
 		d := &door{}

@@ -291,3 +291,54 @@ func (h *house) children(kind string) (pids []int) {
 	}
 	return pids
 }
+
+func TestBrokenBinaryIsRolledBack(t *testing.T) {
+	own, err := os.Executable()
+	Check(t, err)
+	whole, err := os.ReadFile(own)
+	Check(t, err)
+	path := filepath.Join(t.TempDir(), "porthouse")
+	install := func(binary []byte) {
+		Check(t, os.WriteFile(path+".new", binary, 0o755))
+		Check(t, os.Rename(path+".new", path))
+	}
+	install(whole)
+	h := newHouseOf(t, path, 2)
+	c := gather(t, h, 2, 6)
+	before, err := h.status()
+	Check(t, err)
+	for name, broken := range map[string]string{"it exits": "#!/bin/sh\nexit 7\n", "it is no binary": "not a binary"} {
+		install([]byte(broken))
+		for _, command := range []string{"reload", "upgrade"} {
+			if out, errs, code := h.run(command); code != 1 || errs == "" {
+				t.Errorf("%s, %s: status %d: %s%s", name, command, code, out, errs)
+			} else {
+				t.Log(strings.TrimSpace(errs))
+			}
+		}
+	}
+	now, err := h.status()
+	Check(t, err)
+	for n, p := range now.Puddles {
+		if p.Pid != before.Puddles[n].Pid {
+			t.Errorf("puddle %d: process %d was replaced by %d", n, before.Puddles[n].Pid, p.Pid)
+		}
+	}
+	install(whole)
+	if out, errs, code := h.run("upgrade"); code != 0 {
+		t.Errorf("upgrade: status %d: %s%s", code, out, errs)
+	}
+	c.settle()
+}
+
+func TestOldProcessHangs(t *testing.T) {
+	h := newHouse(t, 2)
+	c := gather(t, h, 2, 6)
+	status, err := h.status()
+	Check(t, err)
+	time.AfterFunc(20*time.Millisecond, func() { syscall.Kill(status.Puddles[0].Pid, syscall.SIGSTOP) })
+	if out, errs, code := h.run("reload"); code != 0 {
+		t.Errorf("reload: status %d: %s%s", code, out, errs)
+	}
+	c.settle()
+}

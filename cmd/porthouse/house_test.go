@@ -52,6 +52,12 @@ func (l *quietLog) String() string {
 
 func newHouse(t *testing.T, puddles int, flags ...string) *house {
 	t.Helper()
+	return newHouseOf(t, "", puddles, flags...)
+}
+
+// newHouseOf is a house of a binary elsewhere.
+func newHouseOf(t *testing.T, binary string, puddles int, flags ...string) *house {
+	t.Helper()
 	h := &house{t: t, data: filepath.Join(t.TempDir(), "data"), log: &quietLog{}, ended: make(chan error, 1)}
 	if !slices.Contains(flags, "--transient") && !slices.Contains(flags, "--open") {
 		flags = append(flags, "--open")
@@ -62,6 +68,9 @@ func newHouse(t *testing.T, puddles int, flags ...string) *house {
 	}
 	h.command = porthouse(append([]string{"up", "--listen", "127.0.0.1:0", "--admin", "off",
 		"--puddles", fmt.Sprint(puddles), "--data", h.data}, flags...)...)
+	if binary != "" {
+		h.command.Path = binary
+	}
 	h.command.Stderr, h.command.WaitDelay = h.log, 100*time.Millisecond
 	Check(t, h.command.Start())
 	go func() { h.ended <- h.command.Wait() }()

@@ -55,6 +55,13 @@ func (m *Main) up(c *cli.Context) error {
 	house.LogJSON = !isTerminal(m.Stderr)
 	house.Log = m.newLog(house)
 	house.Signals = m.signals()
+	house.Reread = func() (supervisor.Config, error) {
+		now, err := m.configure(c)
+		if err != nil {
+			return supervisor.Config{}, err
+		}
+		return now.house, nil
+	}
 	house.Up = func(front supervisor.Front) { invite(house, front) }
 	return supervisor.Run(c.Context, house)
 }

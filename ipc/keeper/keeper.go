@@ -54,6 +54,7 @@ type keeper struct {
 	due     []uint32
 	fedEnd  bool
 	crowded bool
+	full    bool // the feed is asked when it takes more
 
 	in        *incoming
 	out       outgoing

@@ -57,6 +57,9 @@ func (k *keeper) obey(number uint32) {
 		}
 	case opStopFeed:
 		k.endFeed()
+		if k.serving.linked() {
+			k.hearPuddle(k.serving) // an End may wait there
+		}
 		if k.serving != nil {
 			k.serving.said = false
 		}

@@ -30,7 +30,7 @@ func (k *keeper) endFeed() {
 		return
 	}
 	k.letGo(k.feed)
-	k.feed, k.due = -1, nil
+	k.feed, k.due, k.full = -1, nil, false
 	for index := range k.all {
 		k.all[index].fed, k.all[index].due = 0, false
 	}
@@ -45,6 +45,10 @@ func (k *keeper) pump() {
 			return
 		}
 	}
+	if k.full {
+		k.full = false
+		k.change(k.feed, 0)
+	}
 	if k.feed < 0 || k.fedEnd || !k.serving.ended() {
 		return
 	}
@@ -55,13 +59,13 @@ func (k *keeper) pump() {
 		return
 	}
 	k.fedEnd = true
-	k.change(k.feed, 0)
 }
 
 // hold waits until the feed takes more.
 func (k *keeper) hold(err error) {
 	switch stuckBy(err) {
 	case full:
+		k.full = true
 		k.change(k.feed, unix.EPOLLOUT)
 	case crowded:
 		k.crowded = true
