@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/schema"
@@ -27,13 +28,16 @@ func (c *control) reload(conn *ipc.Conn, ask ipc.AskReload) {
 			return
 		}
 		c.house.reloadSlots(slots, func(p ipc.Progress) { answers <- ipc.Answer{Progress: &p} }, func(failed string) {
-			end(failed)
-			if failed == "" && ask.Upgrade {
-				go func() {
-					<-said
-					c.house.inSelect(c.house.become)
-				}()
+			if failed != "" || !ask.Upgrade {
+				end(failed)
+				return
 			}
+			go func() {
+				c.house.awaitFormer()
+				end("")
+				<-said
+				c.house.inSelect(c.house.become)
+			}()
 		})
 	})
 	if !up {
@@ -64,7 +68,10 @@ func (s *supervisor) reloadBySignal(upgrade bool) {
 		case failed != "":
 			s.log.Error("reload failed", "reason", failed)
 		case upgrade:
-			s.become()
+			go func() {
+				s.awaitFormer()
+				s.inSelect(s.become)
+			}()
 		}
 	})
 }
@@ -90,6 +97,25 @@ func (c *control) scaleTo(puddles int) ipc.Answer {
 		return ipc.Answer{Refused: &schema.Refusal{Code: schema.Unavailable, Message: err.Error()}}
 	}
 	return ipc.Answer{Done: true}
+}
+
+// formerTime is how long an upgrade waits for requests that processes before
+// have begun to read: they are answered by way of this supervisor.
+const formerTime = 5 * time.Second
+
+// awaitFormer waits, beside the select, for processes that were replaced.
+func (s *supervisor) awaitFormer() {
+	for deadline := time.Now().Add(formerTime); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		some := false
+		up := s.inSelect(func() {
+			for _, slot := range s.slots {
+				some = some || len(slot.former) > 0
+			}
+		})
+		if !some || !up {
+			return
+		}
+	}
 }
 
 // become has the supervisor go on as the binary that is on disk: the select

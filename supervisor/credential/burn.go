@@ -30,6 +30,7 @@ type burnt struct {
 // Burn is all that a burner does: it makes what is asked for on in, at the
 // lowest priority there is, until in ends. How many at once is up to who asks.
 func Burn(in io.Reader, out io.Writer) error {
+	yieldGroup()
 	if err := yield(); err != nil {
 		return fmt.Errorf("lower the priority: %w", err)
 	}

@@ -43,7 +43,7 @@ func startBurner(executable string, workers int) (*burner, error) {
 	}
 	b.command.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(workers))
 	b.command.Stderr = os.Stderr
-	b.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C reaches the supervisor alone
+	b.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // yieldGroup says why; nor does ^C reach it
 	in, errIn := b.command.StdinPipe()
 	out, errOut := b.command.StdoutPipe()
 	err := errors.Join(errIn, errOut)

@@ -125,6 +125,9 @@ func TestBurnerIsIdleAndSilent(t *testing.T) {
 			t.Errorf("thread %d has policy %d", tid, attr.Policy)
 		}
 	}
+	if group, err := os.ReadFile(process + "/autogroup"); err == nil && !strings.HasSuffix(string(group), " nice 19\n") {
+		t.Errorf("its session is %q", group)
+	}
 	for _, file := range []string{"cmdline", "environ"} {
 		text, err := os.ReadFile(filepath.Join(process, file))
 		if err != nil || len(text) == 0 || bytes.Contains(text, []byte("loudsecret")) {

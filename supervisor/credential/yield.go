@@ -36,6 +36,15 @@ func yield() error {
 	return nil
 }
 
+// yieldGroup does the same for the session that this process leads. Where the
+// kernel shares time among sessions first (sched_autogroup_enabled), an idle
+// thread takes what is its session's, and so from the others in it.
+func yieldGroup() {
+	if sid, err := unix.Getsid(0); err == nil && sid == os.Getpid() {
+		os.WriteFile("/proc/self/autogroup", []byte(strconv.Itoa(niceMost)), 0) // absent: there are no such shares
+	}
+}
+
 // lower makes a thread an idle one, or where that is forbidden a nice one,
 // and tells whether it was not so before.
 func lower(tid int) (lowered bool, err error) {
