@@ -45,6 +45,7 @@ func (w *ToPuddle) descriptors() int {
 // puddle's link to the keeper, with Adopt its feed, and the slot's listeners.
 type Start struct {
 	Slot     int
+	Fetch    int  // about how many sockets a feed has at once
 	Adopt    bool // the table has sockets: take them over when the feed has ended
 	Settings schema.Settings
 	LogLevel int  // a slog.Level

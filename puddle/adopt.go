@@ -26,6 +26,8 @@ type succession struct {
 	feed    *keeper.Feed // nil: it serves
 	fetched []fetched    // beside table.Sockets
 	count   int
+	expect  int         // about so many come at once
+	before  int         // count, a second ago
 	told    bool        // Fetched was said
 	words   []heardWord // of the supervisor, for when it serves
 	lost    []string
@@ -55,10 +57,27 @@ func (p *Puddle) onFeed() {
 	case err != nil:
 		p.log.Error("the keeper feeds no more", "error", err)
 		os.Exit(1)
-	case !su.told:
+	case su.count >= su.expect-su.expect/64:
+		p.sayFetched()
+	}
+}
+
+// sayFetched says, once, that nearly all has come: the one before may freeze.
+func (p *Puddle) sayFetched() {
+	if su := &p.succession; !su.told {
 		su.told = true
 		p.say(ipc.FromPuddle{Fetched: &ipc.Fetched{Sockets: su.count}})
 	}
+}
+
+// fetchedAll notices, every second, that no more comes though more was
+// expected: they were closed meanwhile.
+func (p *Puddle) fetchedAll() {
+	su := &p.succession
+	if su.count == su.before {
+		p.sayFetched()
+	}
+	su.before = su.count
 }
 
 func (p *Puddle) fetch(h keeper.Held, fd int) {
@@ -118,8 +137,9 @@ func (p *Puddle) adopt() {
 	lost = append(lost, p.succession.lost...)
 	p.serving = true
 	p.say(ipc.FromPuddle{Adopted: &ipc.Adopted{Sockets: total, Lost: lost, Planned: planned, Took: int64(time.Since(begun))}})
-	p.tellHeld()
 	p.say(ipc.FromPuddle{Ready: &ipc.Ready{}})
+	p.untold = true
+	p.box.call(func() { p.untold = false; p.tellHeld() }) // when everybody is served
 	p.openDoors()
 	for _, heard := range words {
 		p.onWord(heard.word, heard.descriptors)
@@ -208,7 +228,7 @@ func (p *Puddle) takePeers() {
 		if known.Epoch == 0 {
 			continue
 		}
-		to := &peer{slot: slot, fd: -1, told: known.Acked, settled: known.Acked, progress: p.now}
+		to := &peer{slot: slot, fd: -1, told: known.Acked, settled: known.Acked, heard: known.Heard, progress: p.now}
 		p.countDebt(to, known.Acked)
 		p.peers[slot] = to
 		p.linked |= 1 << slot

@@ -59,7 +59,9 @@ func (p *Puddle) onSecond(clock int) {
 	var b [8]byte
 	unix.Read(clock, b[:])
 	if p.frozen || p.succession.feed != nil {
-		p.now = coarseNow()
+		if p.now = coarseNow(); p.succession.feed != nil {
+			p.fetchedAll()
+		}
 		return
 	}
 	p.table.Beat()

@@ -30,9 +30,10 @@ type peer struct {
 	asideEnd uint64 // our log: end of the last of those
 	progress uint32 // when it last acknowledged something, or began to owe
 
-	heard  uint64    // its log: taken over up to here
-	counts []countOf // of its messages, not yet told
-	acked  uint64    // its log: acknowledged to it
+	heard  uint64          // its log: taken over up to here
+	counts []countOf       // of its messages, not yet told
+	acked  uint64          // its log: acknowledged to it
+	taught map[uint32]bool // rooms that it was told how to call, over this link
 }
 
 // mark is a position that a batch ended at, and the bytes of records in it.
@@ -123,7 +124,7 @@ func (p *Puddle) onHello(from *peer, item *ipc.MeshItem) {
 		known.Epoch, known.Heard = item.Epoch, 0
 		from.heard, from.acked = 0, 0
 	}
-	from.greeted = true
+	from.greeted, from.taught = true, map[uint32]bool{}
 	if item.HeardEpoch == p.table.Epoch() {
 		p.onAck(from, item.Heard)
 		p.tellAgain(from, item.Heard)

@@ -99,8 +99,10 @@ func (p *Puddle) takeItem(from *peer, item *ipc.MeshItem) error {
 		p.onAck(from, item.Position)
 	case ipc.MeshHold:
 		p.onHold(from, item)
+		p.settleHeard(from, item)
 	case ipc.MeshRelease:
 		p.onRelease(from, item)
+		p.settleHeard(from, item)
 	case ipc.MeshMessage, ipc.MeshNarrow:
 		if err := p.onTold(from, item); err != nil {
 			return err
@@ -138,7 +140,7 @@ func (p *Puddle) onRelease(from *peer, item *ipc.MeshItem) {
 	if !known {
 		return
 	}
-	if r := p.rooms[n]; r.Peers&(1<<from.slot) != 0 && r.Refs[from.slot] == item.Ref {
+	if r := p.rooms[n]; r.Peers&(1<<from.slot) != 0 && (r.Refs == nil || r.Refs[from.slot] == 0 || r.Refs[from.slot] == item.Ref) {
 		p.setPeers(n, r.Peers&^(1<<from.slot))
 	}
 }
@@ -147,6 +149,12 @@ func (p *Puddle) onRelease(from *peer, item *ipc.MeshItem) {
 func (p *Puddle) setPeers(n uint32, peers uint64) {
 	p.rooms[n].Peers = peers
 	atomic.StoreUint64(&p.table.Rooms[n].Peers, peers)
+}
+
+// settleHeard notes that what a peer told of a room is done.
+func (p *Puddle) settleHeard(from *peer, item *ipc.MeshItem) {
+	known := p.table.Peer(from.slot)
+	known.Heard = max(known.Heard, item.Position)
 }
 
 // onTold takes in a message that was not told before.
@@ -171,13 +179,20 @@ func (p *Puddle) onTold(from *peer, item *ipc.MeshItem) error {
 }
 
 // roomOfItem is the room that a message goes to. A peer that calls it by its
-// name is told how to call it.
-func (p *Puddle) roomOfItem(item *ipc.MeshItem) (uint32, bool) {
+// name, because it has just taken its table over, is told how to call it.
+func (p *Puddle) roomOfItem(from *peer, item *ipc.MeshItem) (uint32, bool) {
 	if item.Ref != 0 {
 		return p.table.RoomOf(item.Ref)
 	}
 	n, known := p.byName[string(item.Name)]
-	return n, known && len(item.Name) > 0
+	if !known || len(item.Name) == 0 {
+		return table.NoRoom, false
+	}
+	if !from.taught[n] {
+		from.taught[n] = true
+		p.tellHold(n, 1<<from.slot)
+	}
+	return n, true
 }
 
 var errLogFull = errors.New("a message does not fit the log")
@@ -185,7 +200,7 @@ var errLogFull = errors.New("a message does not fit the log")
 // onMessage takes a peer's message over: from here on it has happened here.
 func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 	known := p.table.Peer(from.slot)
-	n, ok := p.roomOfItem(item)
+	n, ok := p.roomOfItem(from, item)
 	if !ok || p.rooms[n] == nil || p.rooms[n].Members() == 0 || len(item.Frame) == 0 {
 		known.Heard = item.Position
 		p.countFor(from, item, 0)

@@ -42,6 +42,7 @@ type Puddle struct {
 	redo       redo
 	passed     map[uint64]func(hitAnswer) // to the successor
 	passedID   uint64
+	untold     bool // the supervisor does not know yet what is held here
 	frozen     bool // another serves the table, or is about to
 	flushing   bool // something waits for the supervisor to take it
 	orphaned   bool // it is gone
@@ -183,6 +184,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 	rest := descriptors[3:]
 	if start.Adopt {
 		p.succession.feed, rest = keeper.NewFeed(rest[0]), rest[1:]
+		p.succession.expect = start.Fetch
 	}
 	for _, fd := range rest {
 		if err := unix.SetNonblock(fd, true); err != nil {

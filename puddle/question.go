@@ -40,7 +40,7 @@ func (p *Puddle) ask(q ipc.Question, then func(*ipc.Reply)) {
 // askAll sends what the tick wants to know in one word.
 func (p *Puddle) askAll() {
 	q := &p.questions
-	if len(q.asks) == 0 && len(q.released) == 0 {
+	if p.untold || len(q.asks) == 0 && len(q.released) == 0 {
 		return
 	}
 	word := ipc.FromPuddle{Questions: q.asks, Released: q.released}

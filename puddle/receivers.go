@@ -372,7 +372,7 @@ func (p *Puddle) onNarrow(from *peer, item *ipc.MeshItem) error {
 	}
 	here := 0
 	m := format.Message{Kind: kindOf(item.Op), Data: frameBody(item.Frame)}
-	n, known := p.roomOfItem(item)
+	n, known := p.roomOfItem(from, item)
 	switch {
 	case b.what == bondDirect:
 		here = p.directHere(p.lay(&m, b.head("", 0)), &b, table.NoSocket)

@@ -219,7 +219,6 @@ func (s *supervisor) adopted(slot *slot, word *ipc.Adopted) {
 		old.say(letter{word: ipc.ToPuddle{Release: &ipc.Release{Drain: int64(releaseTime)}}})
 	}
 	slot.orphans = false
-	s.recount(slot)
 	s.account(slot, word)
 }
 

@@ -182,6 +182,10 @@ func (s *supervisor) start(slot *slot, adopt bool) (p *process, link int, err er
 	if err != nil {
 		return nil, -1, err
 	}
+	kept := 0
+	if adopt {
+		kept, _ = slot.warden.master.Sockets() // a hint
+	}
 	p, err = spawn(s.config.Executable, slot.number, s.reports, s.leave)
 	if err != nil {
 		closeDescriptors(append(descriptors, link))
@@ -190,6 +194,7 @@ func (s *supervisor) start(slot *slot, adopt bool) (p *process, link int, err er
 	p.say(letter{descriptors: descriptors, word: ipc.ToPuddle{Start: &ipc.Start{
 		Slot:     slot.number,
 		Adopt:    adopt,
+		Fetch:    kept,
 		Settings: s.config.Settings,
 		LogLevel: int(s.config.LogLevel),
 		LogJSON:  s.config.LogJSON,
