@@ -218,7 +218,6 @@ func (s *supervisor) adopted(slot *slot, word *ipc.Adopted) {
 	for _, old := range slot.former {
 		old.say(letter{word: ipc.ToPuddle{Release: &ipc.Release{Drain: int64(releaseTime)}}})
 	}
-	slot.orphans = false
 	s.account(slot, word)
 }
 

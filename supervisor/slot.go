@@ -183,6 +183,7 @@ func (s *supervisor) say(slot *slot, word ipc.ToPuddle, descriptors ...int) {
 func (s *supervisor) announce(slot *slot) {
 	again := slot.beenUp || slot.failures > 0
 	slot.beenUp, slot.upSince, slot.complain = true, slot.since, false
+	slot.orphans = false
 	slot.beat, slot.still = slot.table.Heartbeat(), 0
 	if again {
 		s.log.Info("puddle serves again", "puddle", slot.number, "pid", slot.process.pid, "generation", slot.table.Generation())

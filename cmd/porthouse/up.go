@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
@@ -62,7 +63,10 @@ func (m *Main) up(c *cli.Context) error {
 		}
 		return now.house, nil
 	}
-	house.Up = func(front supervisor.Front) { invite(house, front) }
+	house.Up = func(front supervisor.Front) {
+		daemon.SdNotify(false, daemon.SdNotifyReady) // where systemd waits for it
+		invite(house, front)
+	}
 	return supervisor.Run(c.Context, house)
 }
 

@@ -31,17 +31,18 @@ var mayImport = map[string]string{
 
 // homes are the packages that may import a dependency and what is below it.
 var homes = map[string]string{
-	"github.com/mailru/easygo/netpoll":  "puddle",
-	"github.com/gobwas/ws":              "puddle",
-	"github.com/pires/go-proxyproto":    "puddle",
-	"modernc.org/sqlite":                "schema/store",
-	"github.com/urfave/cli/v2":          "cmd/porthouse",
-	"github.com/coder/websocket":        "cmd/porthouse",
-	"golang.org/x/term":                 "cmd/porthouse",
-	"github.com/vmihailenco/msgpack/v5": "ipc schema/format",
-	"github.com/golang-jwt/jwt/v5":      "supervisor/credential",
-	"github.com/pquerna/otp":            "supervisor/book supervisor/credential",
-	"golang.org/x/crypto/argon2":        "supervisor/credential",
+	"github.com/mailru/easygo/netpoll":        "puddle",
+	"github.com/gobwas/ws":                    "puddle",
+	"github.com/pires/go-proxyproto":          "puddle",
+	"modernc.org/sqlite":                      "schema/store",
+	"github.com/urfave/cli/v2":                "cmd/porthouse",
+	"github.com/coder/websocket":              "cmd/porthouse",
+	"golang.org/x/term":                       "cmd/porthouse",
+	"github.com/coreos/go-systemd/v22/daemon": "cmd/porthouse",
+	"github.com/vmihailenco/msgpack/v5":       "ipc schema/format",
+	"github.com/golang-jwt/jwt/v5":            "supervisor/credential",
+	"github.com/pquerna/otp":                  "supervisor/book supervisor/credential",
+	"golang.org/x/crypto/argon2":              "supervisor/credential",
 }
 
 // pure packages do no I/O: nothing of the operating system, no goroutine.
