@@ -155,7 +155,7 @@ func (p *Puddle) alive(o *order) bool {
 // reply says something to whoever gave an order.
 func (p *Puddle) reply(o *order, text says) {
 	s := &p.table.Sockets[o.speaker]
-	if s.ID != o.id || !speaking(s.State) {
+	if s.ID != o.id || !speaking(s.State) || p.redo.done(o.speaker) {
 		return
 	}
 	p.own(o.speaker, p.replyFrame(p.speaks(o.speaker), text.ref(o.command.Ref)), s.State, 0)

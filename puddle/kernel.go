@@ -5,15 +5,24 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/porthouse/porthouse/ipc/table"
 )
 
 // The calls of the hot path, made without a word to Go's scheduler: none of
 // them blocks, since every descriptor of the loop is non-blocking.
 
+func point() {
+	if table.Point != nil {
+		table.Point()
+	}
+}
+
 func receive(fd int32, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EINTR {
+			point()
 			return int(n), errno
 		}
 	}
@@ -23,6 +32,7 @@ func send(fd int32, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		if errno != unix.EINTR {
+			point()
 			return int(n), errno
 		}
 	}
@@ -35,6 +45,7 @@ func sendAll(fd int32, header *unix.Msghdr, pieces []unix.Iovec) (int, syscall.E
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(header)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		if errno != unix.EINTR {
+			point()
 			return int(n), errno
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // runs it again as supervisor, puddles and operators' commands.
 func TestMain(m *testing.M) {
 	if os.Getenv("PORTHOUSE_MAIN") == "1" {
+		dieAtPoint()
 		main()
 	}
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {

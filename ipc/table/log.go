@@ -116,8 +116,11 @@ func (t *Table) Commit(r *Record) (at, end uint64) {
 		atomic.StoreUint64(&t.h.newsTo, at+uint64(r.Size))
 	}
 	end = at + uint64(r.Size)
+	point()
 	atomic.StoreUint64(&t.h.head, end)
+	point()
 	t.apply(r)
+	point()
 	return at, end
 }
 
@@ -242,6 +245,7 @@ func (t *Table) Tidy() {
 func (t *Table) MoveOn(position uint64) {
 	if position > t.h.tail {
 		atomic.StoreUint64(&t.h.tail, position)
+		point()
 	}
 	if t.h.tail != t.h.head {
 		return
@@ -253,5 +257,6 @@ func (t *Table) MoveOn(position uint64) {
 	}
 	t.writePad(at, uint64(len(t.log))-at)
 	atomic.StoreUint64(&t.h.head, t.h.head+uint64(len(t.log))-at)
+	point()
 	atomic.StoreUint64(&t.h.tail, t.h.head)
 }

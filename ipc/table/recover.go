@@ -178,10 +178,15 @@ func (t *Table) Do(source Source, at uint64) {
 	atomic.StoreUint64(&t.h.doing, 0)
 	t.h.doingFrom, t.h.doingAt = t.h.head, at
 	atomic.StoreUint64(&t.h.doing, source.word())
+	point()
 }
 
 // Done ends Do.
-func (t *Table) Done() { atomic.StoreUint64(&t.h.doing, 0) }
+func (t *Table) Done() {
+	point()
+	atomic.StoreUint64(&t.h.doing, 0)
+	point()
+}
 
 // Doing is what was being taken in, if it is not settled.
 func (t *Table) Doing() (source Source, from uint64, ok bool) {
@@ -211,7 +216,9 @@ func (t *Table) SetSpan(ref *Span, b []byte) bool {
 	extentAt(t.slab.mem, at).from = 0
 	copy(t.slab.mem[at+uint64(extentSize):], b)
 	old := *ref
+	point()
 	atomic.StoreUint64((*uint64)(ref), uint64(spanOf(at, len(b))))
+	point()
 	if !old.Empty() {
 		t.slab.give(old.at())
 	}

@@ -119,7 +119,9 @@ func (t *Table) Grow(ref *Span, skip int, from uint64, b ...[]byte) bool {
 	old := *ref
 	if !old.Empty() && extentSize+old.Len()+more <= int(extentAt(t.slab.mem, old.at()).size) && skip < old.Len()/2+1 {
 		t.fill(old.at(), old.Len(), b)
+		point()
 		atomic.StoreUint64((*uint64)(ref), uint64(spanOf(old.at(), old.Len()+more)))
+		point()
 		return true
 	}
 	kept, start := t.SpanBytes(old)
@@ -133,7 +135,9 @@ func (t *Table) Grow(ref *Span, skip int, from uint64, b ...[]byte) bool {
 	extentAt(t.slab.mem, at).from = from
 	copy(t.slab.mem[at+uint64(extentSize):], kept)
 	t.fill(at, len(kept), b)
+	point()
 	atomic.StoreUint64((*uint64)(ref), uint64(spanOf(at, len(kept)+more)))
+	point()
 	if !old.Empty() {
 		t.slab.give(old.at())
 	}
@@ -154,5 +158,6 @@ func (t *Table) Drop(ref *Span) {
 		return
 	}
 	atomic.StoreUint64((*uint64)(ref), 0)
+	point()
 	t.slab.give(old.at())
 }

@@ -325,6 +325,7 @@ func (t *Table) BeginRead(socket uint32, from uint64) []byte {
 	atomic.StoreUint64(&t.h.reading, 0)
 	t.h.readingFrom = from
 	atomic.StoreUint64(&t.h.reading, uint64(socket)+1)
+	point()
 	return t.read
 }
 
@@ -334,7 +335,9 @@ func (t *Table) TakeSocket() (uint32, bool) { return t.freeSockets.take() }
 // FreeSocket clears an entry, its ID first, and everything that it holds.
 func (t *Table) FreeSocket(i uint32) {
 	s := &t.Sockets[i]
+	point()
 	atomic.StoreUint64((*uint64)(&s.ID), 0)
+	point()
 	t.Drop(&s.Part)
 	t.Drop(&s.Spill)
 	t.Drop(&s.Self)

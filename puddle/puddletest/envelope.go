@@ -114,6 +114,22 @@ func (c *Client) HearsNothing() {
 	}
 }
 
+// HearsNothingNow expects that nothing has come and is not read, but pings.
+func (c *Client) HearsNothingNow() {
+	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(2 * time.Millisecond))
+	defer c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for {
+		op, b, err := c.Next()
+		if err != nil && strings.Contains(err.Error(), "timeout") {
+			return
+		}
+		if err != nil || op != OpPing {
+			c.t.Fatalf("heard op %d %.200q, %v; want nothing", op, b, err)
+		}
+	}
+}
+
 // Envelope is a message as an envelope.
 func Envelope(room string, data any) string {
 	text, _ := json.Marshal(data)
