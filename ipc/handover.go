@@ -44,9 +44,15 @@ type Unkept struct{}
 // Held tells a supervisor, in as many words as it takes, what it must know of
 // the rooms and keys that a puddle had before.
 type Held struct {
-	Rooms    []Room
+	Rooms    []HeldRoom
 	Siblings []AskRegister
 	Last     bool // that was all: what is not in them is not held
+}
+
+// HeldRoom is a room as Encode wrote it, and the grant by which it is held.
+type HeldRoom struct {
+	Room  []byte
+	Grant uint64
 }
 
 // Self is what a puddle knows of a socket that is more than an anonymous raw

@@ -1,6 +1,7 @@
 package puddle
 
 import (
+	"bytes"
 	"os"
 	"slices"
 	"time"
@@ -26,10 +27,11 @@ type succession struct {
 	feed    *keeper.Feed // nil: it serves
 	fetched []fetched    // beside table.Sockets
 	count   int
-	expect  int         // about so many come at once
-	before  int         // count, a second ago
-	told    bool        // Fetched was said
-	words   []heardWord // of the supervisor, for when it serves
+	expect  int                 // about so many come at once
+	before  int                 // count, a second ago
+	told    bool                // Fetched was said
+	rooms   map[uint32]readRoom // before the table is ours
+	words   []heardWord         // of the supervisor, for when it serves
 	lost    []string
 }
 
@@ -66,6 +68,7 @@ func (p *Puddle) onFeed() {
 func (p *Puddle) sayFetched() {
 	if su := &p.succession; !su.told {
 		su.told = true
+		p.readRooms()
 		p.say(ipc.FromPuddle{Fetched: &ipc.Fetched{Sockets: su.count}})
 	}
 }
@@ -88,6 +91,7 @@ func (p *Puddle) fetch(h keeper.Held, fd int) {
 	p.unfetch(keeper.Held{Index: h.Index, ID: su.fetched[h.Index].id})
 	su.fetched[h.Index] = fetched{h.ID, int32(fd)}
 	su.count++
+	p.makeHand(h.Index)
 	p.poll.addSocket(int32(fd), h.Index, uint64(h.ID), unix.EPOLLIN)
 }
 
@@ -139,7 +143,7 @@ func (p *Puddle) adopt() {
 	p.say(ipc.FromPuddle{Adopted: &ipc.Adopted{Sockets: total, Lost: lost, Planned: planned, Took: int64(time.Since(begun))}})
 	p.say(ipc.FromPuddle{Ready: &ipc.Ready{}})
 	p.untold = true
-	p.box.call(func() { p.untold = false; p.tellHeld() }) // when everybody is served
+	p.box.call(p.tellHeld) // when everybody is served
 	p.openDoors()
 	for _, heard := range words {
 		p.onWord(heard.word, heard.descriptors)
@@ -154,6 +158,37 @@ func (p *Puddle) lose(i uint32, why string) {
 	p.succession.lost = append(p.succession.lost, s.ID.String()+": "+why)
 }
 
+// readRoom is what the table has of a room.
+type readRoom struct {
+	text  []byte
+	facts room.Facts
+}
+
+// readRooms reads ahead while another serves. What it reads may be past by
+// then, so it is compared with the table once that is ours.
+func (p *Puddle) readRooms() {
+	p.succession.rooms = map[uint32]readRoom{}
+	for n := range p.table.Rooms {
+		r := &p.table.Rooms[n]
+		if r.Length == 0 {
+			return // never used, and none after it
+		}
+		if held, _ := p.table.SpanBytes(r.Facts); len(held) > 0 {
+			p.succession.rooms[uint32(n)] = p.readRoom(bytes.Clone(held), r)
+		}
+	}
+}
+
+func (p *Puddle) readRoom(text []byte, r *table.Room) readRoom {
+	var told ipc.Room
+	if len(text) == 0 || ipc.Decode(text, &told) != nil {
+		told = ipc.Room{Name: r.Name()}
+	}
+	facts := p.factsOf(&told)
+	facts.Grant = told.Grant
+	return readRoom{text, facts}
+}
+
 // takeRooms makes the rooms of the table. Those that nobody was told of are
 // let go.
 func (p *Puddle) takeRooms() {
@@ -166,12 +201,12 @@ func (p *Puddle) takeRooms() {
 			continue
 		}
 		held, _ := p.table.SpanBytes(r.Facts)
-		var facts ipc.Room
-		if len(held) == 0 || ipc.Decode(held, &facts) != nil {
-			facts = ipc.Room{Name: r.Name()}
+		read, known := p.succession.rooms[uint32(n)]
+		if !known || !bytes.Equal(read.text, held) {
+			read = p.readRoom(held, r)
 		}
-		p.rooms[n] = room.New(p.factsOf(&facts))
-		p.rooms[n].Grant, p.rooms[n].Peers = facts.Grant, r.Peers
+		p.rooms[n] = room.New(read.facts)
+		p.rooms[n].Peers = r.Peers
 		r.Members, r.Anonymous, r.Placed, r.PlacedAnonymous = 0, 0, 0, 0
 	}
 }

@@ -1,6 +1,9 @@
 package puddle
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
 
@@ -139,36 +142,40 @@ func (p *Puddle) newSupervisor(fd int) {
 	p.log.Info("another supervisor has come")
 }
 
-const heldMost = 256 // rooms or keys a word
+const heldMost = 128 // rooms a word
 
-// tellHeld tells the supervisor of the rooms and keys here.
+// tellHeld tells the supervisor of the rooms and keys here, some in each turn.
+// Until it knows all it is asked nothing.
 func (p *Puddle) tellHeld() {
+	p.untold = true
+	rooms := slices.Collect(maps.Values(p.byName))
+	p.tellSome(rooms, 0)
+}
+
+func (p *Puddle) tellSome(rooms []uint32, from int) {
 	word := &ipc.Held{}
-	flush := func() {
-		p.say(ipc.FromPuddle{Held: word})
-		word = &ipc.Held{}
-	}
-	for _, r := range p.byName {
-		var facts ipc.Room
+	for ; from < len(rooms) && len(word.Rooms) < heldMost; from++ {
+		r := rooms[from]
+		if p.rooms[r] == nil || p.byName[p.rooms[r].Name] != r {
+			continue // gone meanwhile
+		}
 		held, _ := p.table.SpanBytes(p.table.Rooms[r].Facts)
-		if ipc.Decode(held, &facts) != nil {
-			continue
-		}
-		facts.Grant = p.rooms[r].Grant
-		if word.Rooms = append(word.Rooms, facts); len(word.Rooms) == heldMost {
-			flush()
+		word.Rooms = append(word.Rooms, ipc.HeldRoom{Room: held, Grant: p.rooms[r].Grant})
+	}
+	if word.Last = from == len(rooms); word.Last {
+		for i, st := range p.standings {
+			if st != nil && st.key != "" {
+				word.Siblings = append(word.Siblings, registration(st.key, p.table.Sockets[i].ID))
+			}
 		}
 	}
-	for i, st := range p.standings {
-		if st == nil || st.key == "" {
-			continue
-		}
-		if word.Siblings = append(word.Siblings, registration(st.key, p.table.Sockets[i].ID)); len(word.Siblings) == heldMost {
-			flush()
-		}
+	p.say(ipc.FromPuddle{Held: word})
+	if word.Last {
+		p.untold = false
+		p.askAll()
+		return
 	}
-	word.Last = true
-	flush()
+	p.box.call(func() { p.tellSome(rooms, from) })
 }
 
 // monotonic is the clock that all processes of the machine share, ms.

@@ -180,7 +180,12 @@ func (s *supervisor) held(slot *slot, word *ipc.Held) {
 		slot.has = map[string]bool{}
 	}
 	for n := range word.Rooms {
-		room := &word.Rooms[n]
+		room := &ipc.Room{}
+		if err := ipc.Decode(word.Rooms[n].Room, room); err != nil {
+			s.log.Error("a room that a puddle holds cannot be read", "puddle", slot.number, "error", err)
+			continue
+		}
+		room.Grant = word.Rooms[n].Grant
 		slot.has[room.Name] = true
 		s.directory.regrant(slot.number, room, slot.inherited)
 	}
