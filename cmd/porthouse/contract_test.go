@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/porthouse/porthouse/puddle/puddletest"
 	"github.com/porthouse/porthouse/schema"
@@ -97,6 +99,8 @@ func (h *house) on(slot int, path, offers string, lines ...string) *Client {
 			return c
 		}
 		c.Close()
+		h.eventually("one on another puddle is gone", func() bool { return !h.lists(c) })
+		time.Sleep(20 * time.Millisecond) // until the other puddles have read of it too
 	}
 	h.t.Fatalf("the kernel never gives puddle %d a connection", slot)
 	return nil
@@ -115,6 +119,10 @@ func (h *house) slotOf(c *Client) int {
 		return false
 	})
 	return slot
+}
+
+func (h *house) lists(c *Client) bool {
+	return slices.ContainsFunc(h.sequences(), func(s listed) bool { return s.Sequence == c.Sequence })
 }
 
 func bearer(token string) string { return "Authorization: Bearer " + token }

@@ -96,7 +96,7 @@ func (e *entry) judge() error {
 	}
 	if !e.spend() {
 		e.proof.Failed |= proofCode
-		return errWrong
+		return e.v.wrong(e.from)
 	}
 	e.proof.Proved |= proofCode
 	return nil

@@ -53,8 +53,13 @@ func (v *Verifier) byToken(token, from string) (schema.Identity, error) {
 	case v.addresses.blocked(from) > 0:
 		return identity, errBlocked
 	}
+	return identity, v.wrong(from)
+}
+
+// wrong counts a wrong try against the address it came from.
+func (v *Verifier) wrong(from string) error {
 	v.addresses.wrong(from)
-	return identity, errWrong
+	return errWrong
 }
 
 // standing is what is found of a token.
@@ -117,7 +122,6 @@ func (v *Verifier) attempt(ctx context.Context, name, from string, judge func() 
 		became = right
 	case errWrong:
 		became = wrong
-		v.addresses.wrong(from)
 	}
 	return err
 }
@@ -150,7 +154,7 @@ func (v *Verifier) comparePair(ctx context.Context, c ipc.Credential, from strin
 	}
 	if secret, second := v.clients.TOTPSecret(c.Client); second {
 		if !v.codes.spend(ownCode(c.Client), secret, c.OTP, time.Now()) {
-			return schema.Identity{}, errWrong
+			return schema.Identity{}, v.wrong(from)
 		}
 		return identity, nil
 	}
@@ -158,8 +162,8 @@ func (v *Verifier) comparePair(ctx context.Context, c ipc.Credential, from strin
 	return identity, nil
 }
 
-// compare hashes in the pool. An address that got blocked while it waited is
-// not served.
+// compare hashes in the pool, and counts a wrong password before the next has
+// its place: an address that got blocked while it waited is not served.
 func (v *Verifier) compare(ctx context.Context, from, hash, password string) (bool, error) {
 	same := false
 	err := v.pool.run(ctx, from, func() error {
@@ -168,6 +172,9 @@ func (v *Verifier) compare(ctx context.Context, from, hash, password string) (bo
 		}
 		if h, ok := parsePHC(hash); ok && len(password) <= schema.PasswordMost {
 			same = h.is(v.burners.key(h.job(password)))
+		}
+		if !same {
+			v.addresses.wrong(from)
 		}
 		return nil
 	})
