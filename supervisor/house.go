@@ -53,7 +53,7 @@ type Config struct {
 	LogLevel slog.Level // of the puddles
 	LogJSON  bool       // of the puddles; text otherwise
 
-	unkept     bool                   // no keepers: sockets end with their puddle; of tests
+	Unkept     bool                   // no keepers: sockets end with their puddle, reloads are refused
 	Executable string                 // what puddles run; "": this binary
 	Signals    <-chan os.Signal       // those the house acts on; nil: none
 	Reread     func() (Config, error) // the configuration as it is now, for a reload; nil: it cannot change

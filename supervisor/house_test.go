@@ -34,7 +34,7 @@ func stand(t *testing.T, manners string, puddles int) *testHouse {
 	t.Setenv(fakeManners, manners)
 	h := &testHouse{t: t, signals: make(chan os.Signal, 4), up: make(chan Front, 1), ended: make(chan error, 1)}
 	h.config = Config{
-		unkept: true,
+		Unkept: true,
 		Listen: []string{"localhost:0"}, Puddles: puddles, Data: filepath.Join(t.TempDir(), "data"),
 		Admin: "127.0.0.1:0", Settings: schema.DefaultSettings(), Drain: time.Second, Version: "test",
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -97,7 +97,7 @@ func (s *supervisor) limitOf(st state) time.Time {
 }
 
 func (s *supervisor) launch(slot *slot) {
-	if slot.warden == nil && !s.config.unkept {
+	if slot.warden == nil && !s.config.Unkept {
 		if err := s.openKeeper(slot); err != nil {
 			s.log.Error("no keeper: sockets are lost if this puddle ends", "puddle", slot.number, "error", err)
 			slot.orphans = false

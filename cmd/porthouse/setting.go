@@ -60,6 +60,7 @@ func settings() []setting {
 		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
 		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
 		{"gather", "rooms of at most `N` members gather in one puddle; does nothing yet", "", one, setGather},
+		{"unkept", "no keepers: sockets end with their puddle, and reload is refused; to see what keepers cost", "", toggle, setUnkept},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
 			span(0, time.Hour, func(c *configuration) *time.Duration { return &c.house.Drain })},
 		{"log-level", "`LEVEL` of what is logged: debug, info, warn, error", "info", one, setLogLevel},
@@ -137,6 +138,13 @@ func setAdmin(c *configuration, text string) error {
 
 func setOpen(c *configuration, text string) (err error) {
 	if c.open, err = strconv.ParseBool(text); err != nil {
+		return fmt.Errorf("%q is neither true nor false", text)
+	}
+	return nil
+}
+
+func setUnkept(c *configuration, text string) (err error) {
+	if c.house.Unkept, err = strconv.ParseBool(text); err != nil {
 		return fmt.Errorf("%q is neither true nor false", text)
 	}
 	return nil

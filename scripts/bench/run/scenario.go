@@ -46,6 +46,15 @@ func mixed(flags string) []side {
 	}
 }
 
+// kept is a load in a house whose keepers hold all sockets, and in one without
+// keepers.
+func kept(flags string) []side {
+	return []side{
+		{name: "keepers", server: porthouse, flags: words(flags)},
+		{name: "none", server: porthouse, up: []string{"--unkept"}, flags: words(flags)},
+	}
+}
+
 // Loads of who proves to be somebody: each client once, and over and over.
 const (
 	loginsOnce = "-mode handshakes -logins " + loginsFile + " -handshakes 100 -warmup 0s -duration 30s"
@@ -71,6 +80,9 @@ var scenarios = []scenario{
 	{name: "handshakes", sides: both("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
 	{name: "resting-10000", sides: both("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "resting-18000", sides: both("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "kept", sides: kept("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "kept-handshakes", sides: kept("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
+	{name: "kept-resting", sides: kept("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "mixed", sides: mixed(""), figures: []figure{cpuDelivery, deliveries}},
 	{name: "mixed-burst-16", sides: mixed("-burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "logins", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
