@@ -58,6 +58,14 @@ func newJob(password string) job {
 	return job{argonTime, argonMemory, argonThreads, argonKey, salt, []byte(password)}
 }
 
+// unmatched is a hash that costs as much to try as any new one and that no
+// password is known to have.
+func unmatched() string {
+	key := make([]byte, argonKey)
+	rand.Read(key)
+	return newJob("").phc(key)
+}
+
 // key burns.
 func (j job) key() []byte {
 	return argon2.IDKey(j.Password, j.Salt, j.Time, j.Memory, j.Threads, j.Length)

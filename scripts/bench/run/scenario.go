@@ -82,7 +82,7 @@ var scenarios = []scenario{
 	{name: "resting-18000", sides: both("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "kept", sides: kept("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "kept-handshakes", sides: kept("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
-	{name: "kept-resting", sides: kept("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "kept-resting", sides: kept("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "mixed", sides: mixed(""), figures: []figure{cpuDelivery, deliveries}},
 	{name: "mixed-burst-16", sides: mixed("-burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "logins", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
