@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	groupWindow = 5 * time.Millisecond // from a first change to its commit
-	chunkRows   = 2048                 // of one commit, so that it stays short
+	groupWindow = 5 * time.Millisecond   // from a first change to its commit
+	crowdWindow = 100 * time.Millisecond // the same while a crowd comes or goes
+	crowdRows   = 64                     // a commit of more rows is a crowd's
+	chunkRows   = 2048                   // of one commit, so that it stays short
 	retryFirst  = 10 * time.Millisecond
 	retryMost   = time.Second
 )
@@ -49,6 +51,7 @@ type registry struct {
 
 	// of the goroutine alone
 	swept        bool
+	crowd        bool          // the last commit was a crowd's
 	backoff      time.Duration // 0 after a success
 	retryAt      time.Time
 	troubleSince time.Time
@@ -237,9 +240,19 @@ func (r *registry) due(closing bool) (at time.Time, pending bool) {
 	case r.backoff > 0:
 		at = r.retryAt
 	case !sweep && !closing:
-		at = oldest.Add(groupWindow)
+		at = oldest.Add(r.window())
 	}
 	return at, pending || sweep
+}
+
+// window is how long a change may wait for others to be committed with. While
+// a crowd comes or goes it is longer: a row costs less in a larger group, and
+// who came and went within it is never written.
+func (r *registry) window() time.Duration {
+	if r.crowd {
+		return crowdWindow
+	}
+	return groupWindow
 }
 
 // commit writes everything that is pending now, in chunks.
@@ -250,17 +263,20 @@ func (r *registry) commit() error {
 		}
 		r.swept = true
 	}
+	rows := 0
 	for cutoff := time.Now(); !r.abandoned(); {
 		batch := r.takeOff(cutoff)
 		if batch.Len() == 0 {
 			break
 		}
+		rows += batch.Len()
 		err := r.st.Apply(context.Background(), batch)
 		r.land(&batch, err)
 		if err != nil {
 			return err
 		}
 	}
+	r.crowd = rows > crowdRows
 	return nil
 }
 
