@@ -44,7 +44,7 @@ type keeper struct {
 	executable string
 	held       []int32
 
-	all     []kept // beside the table's entries
+	sheets  []*sheet // beside the table's entries
 	count   int
 	lost    int // descriptors that did not arrive
 	serving *puddle

@@ -8,14 +8,36 @@ import (
 	"github.com/porthouse/porthouse/schema"
 )
 
-// kept is what the keeper has of one entry of the table, and what the feed was
-// told of it.
+// kept is what the keeper has of one entry of the table.
 type kept struct {
 	id  schema.SequenceID // 0: nothing
-	fed schema.SequenceID // 0: nothing
 	fd  int32
 	due bool // the feed must hear of it
 }
+
+// sheet is a stretch of entries: that they grow by sheets leaves no garbage,
+// which would be most of what a keeper is.
+type sheet struct {
+	kept [sheetSize]kept
+	fed  *[sheetSize]schema.SequenceID // what the feed was told, 0: nothing; nil without a feed
+}
+
+const sheetSize = 1 << 9
+
+// at is an entry, which must be among k.size.
+func (k *keeper) at(index uint32) *kept { return &k.sheets[index/sheetSize].kept[index%sheetSize] }
+
+// fed is what the feed was told of an entry. There must be a feed.
+func (k *keeper) fed(index uint32) *schema.SequenceID {
+	s := k.sheets[index/sheetSize]
+	if s.fed == nil {
+		s.fed = new([sheetSize]schema.SequenceID)
+	}
+	return &s.fed[index%sheetSize]
+}
+
+// size is how many entries there are.
+func (k *keeper) size() uint32 { return uint32(len(k.sheets)) * sheetSize }
 
 // keep takes in a descriptor.
 func (k *keeper) keep(h Held, fd int32) {
@@ -23,10 +45,10 @@ func (k *keeper) keep(h Held, fd int32) {
 		unix.Close(int(fd))
 		return
 	}
-	for int(h.Index) >= len(k.all) {
-		k.all = append(k.all, kept{})
+	for h.Index >= k.size() {
+		k.sheets = append(k.sheets, new(sheet))
 	}
-	e := &k.all[h.Index]
+	e := k.at(h.Index)
 	if e.id != 0 { // its drop was lost
 		unix.Close(int(e.fd))
 		k.count--
@@ -38,10 +60,10 @@ func (k *keeper) keep(h Held, fd int32) {
 
 // drop closes a descriptor.
 func (k *keeper) drop(h Held) {
-	if int(h.Index) >= len(k.all) || h.ID == 0 || k.all[h.Index].id != h.ID {
+	if h.Index >= k.size() || h.ID == 0 || k.at(h.Index).id != h.ID {
 		return
 	}
-	e := &k.all[h.Index]
+	e := k.at(h.Index)
 	unix.Close(int(e.fd))
 	e.id = 0
 	k.count--
@@ -50,8 +72,8 @@ func (k *keeper) drop(h Held) {
 
 // dropAll closes everything.
 func (k *keeper) dropAll() {
-	for index := range k.all {
-		k.drop(Held{uint32(index), k.all[index].id})
+	for index := range k.size() {
+		k.drop(Held{index, k.at(index).id})
 	}
 }
 

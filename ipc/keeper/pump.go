@@ -8,7 +8,10 @@ import (
 
 // owe has the feed hear of an entry.
 func (k *keeper) owe(index uint32) {
-	if e := &k.all[index]; k.feed >= 0 && !e.due && e.id != e.fed {
+	if k.feed < 0 {
+		return
+	}
+	if e := k.at(index); !e.due && e.id != *k.fed(index) {
 		e.due = true
 		k.due = append(k.due, index)
 	}
@@ -20,8 +23,8 @@ func (k *keeper) beginFeed(fd int) {
 	k.feed, k.fedEnd = fd, false
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, feedBuffer)
 	k.watch(fd, 0)
-	for index := range k.all {
-		k.owe(uint32(index))
+	for index := range k.size() {
+		k.owe(index)
 	}
 }
 
@@ -31,8 +34,11 @@ func (k *keeper) endFeed() {
 	}
 	k.letGo(k.feed)
 	k.feed, k.due, k.full = -1, nil, false
-	for index := range k.all {
-		k.all[index].fed, k.all[index].due = 0, false
+	for index := range k.size() {
+		k.at(index).due = false
+	}
+	for _, s := range k.sheets {
+		s.fed = nil
 	}
 }
 
@@ -87,7 +93,7 @@ func (k *keeper) feedSome() error {
 		return err
 	}
 	for _, index := range some {
-		k.all[index].due = false
+		k.at(index).due = false
 	}
 	if k.due = k.due[len(some):]; len(k.due) == 0 {
 		k.due = nil
@@ -99,10 +105,10 @@ func (k *keeper) feedSome() error {
 func (k *keeper) feedEach(some []uint32, what op) error {
 	k.out.begin(what)
 	for _, index := range some {
-		switch e := &k.all[index]; {
-		case e.id == e.fed:
-		case what == opDrop && e.fed != 0:
-			k.out.held(Held{index, e.fed})
+		switch e, fed := k.at(index), *k.fed(index); {
+		case e.id == fed:
+		case what == opDrop && fed != 0:
+			k.out.held(Held{index, fed})
 		case what == opKeep && e.id != 0:
 			k.out.held(Held{index, e.id})
 			k.out.descriptor(e.fd)
@@ -115,12 +121,12 @@ func (k *keeper) feedEach(some []uint32, what op) error {
 		return err
 	}
 	for _, index := range some {
-		e := &k.all[index]
+		e, fed := k.at(index), k.fed(index)
 		switch {
 		case what == opKeep:
-			e.fed = e.id
-		case e.fed != e.id:
-			e.fed = 0
+			*fed = e.id
+		case *fed != e.id:
+			*fed = 0
 		}
 	}
 	return nil
