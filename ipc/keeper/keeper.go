@@ -56,9 +56,10 @@ type keeper struct {
 	crowded bool
 	full    bool // the feed is asked when it takes more
 
-	in        *incoming
-	out       outgoing
-	dismissed bool
+	in         *incoming
+	out        outgoing
+	complaints chan string
+	dismissed  bool
 }
 
 // ErrLease ends a keeper that nobody has need of.
@@ -79,7 +80,11 @@ func Run(o Options) error {
 	if err != nil {
 		return fmt.Errorf("epoll_create: %w", err)
 	}
-	k := &keeper{poll: poll, master: -1, listener: o.Listener, lease: o.Lease, feed: -1, in: newIncoming()}
+	k := &keeper{
+		poll: poll, master: -1, listener: o.Listener, lease: o.Lease, feed: -1, in: newIncoming(),
+		complaints: make(chan string, 16),
+	}
+	go writeAll(k.complaints)
 	k.setMaster(o.Master)
 	if k.listener >= 0 {
 		k.watch(k.listener, unix.EPOLLIN)
@@ -151,6 +156,9 @@ func (k *keeper) on(fd int, events uint32) {
 func (k *keeper) accept() {
 	fd, _, err := unix.Accept4(k.listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 	if err != nil {
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+			time.Sleep(retry) // it waits on, and the listener stays readable
+		}
 		return
 	}
 	if k.master >= 0 {
@@ -170,9 +178,20 @@ func (k *keeper) setMaster(fd int) {
 	k.watch(fd, unix.EPOLLIN)
 }
 
+// complain writes to stderr, and never waits for who reads that.
 func (k *keeper) complain(what string, err error) {
-	if !errors.Is(err, io.EOF) {
-		fmt.Fprintf(os.Stderr, "keeper %d: %s: %v\n", k.slot, what, err)
+	if errors.Is(err, io.EOF) {
+		return
+	}
+	select {
+	case k.complaints <- fmt.Sprintf("keeper %d: %s: %v\n", k.slot, what, err):
+	default:
+	}
+}
+
+func writeAll(lines <-chan string) {
+	for line := range lines {
+		io.WriteString(os.Stderr, line)
 	}
 }
 
