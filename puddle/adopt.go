@@ -27,8 +27,9 @@ type succession struct {
 	feed    *keeper.Feed // nil: it serves
 	fetched []fetched    // beside table.Sockets
 	count   int
+	came    int                 // of them and of those that are gone again
 	expect  int                 // about so many come at once
-	before  int                 // count, a second ago
+	before  int                 // came, a second ago
 	told    bool                // Fetched was said
 	rooms   map[uint32]readRoom // before the table is ours
 	words   []heardWord         // of the supervisor, for when it serves
@@ -59,7 +60,7 @@ func (p *Puddle) onFeed() {
 	case err != nil:
 		p.log.Error("the keeper feeds no more", "error", err)
 		os.Exit(1)
-	case su.count >= su.expect-su.expect/64:
+	case su.came >= su.expect-su.expect/64:
 		p.sayFetched()
 	}
 }
@@ -77,10 +78,10 @@ func (p *Puddle) sayFetched() {
 // expected: they were closed meanwhile.
 func (p *Puddle) fetchedAll() {
 	su := &p.succession
-	if su.count == su.before {
+	if su.came == su.before {
 		p.sayFetched()
 	}
-	su.before = su.count
+	su.before = su.came
 }
 
 func (p *Puddle) fetch(h keeper.Held, fd int) {
@@ -91,6 +92,7 @@ func (p *Puddle) fetch(h keeper.Held, fd int) {
 	p.unfetch(keeper.Held{Index: h.Index, ID: su.fetched[h.Index].id})
 	su.fetched[h.Index] = fetched{h.ID, int32(fd)}
 	su.count++
+	su.came++
 	p.makeHand(h.Index)
 	p.poll.addSocket(int32(fd), h.Index, uint64(h.ID), unix.EPOLLIN)
 }
