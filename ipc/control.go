@@ -31,6 +31,7 @@ type Ask struct {
 	Backup    *AskBackup    `msgpack:",omitempty"`
 	Reload    *AskReload    `msgpack:",omitempty"`
 	Scale     *AskScale     `msgpack:",omitempty"`
+	Move      *AskMove      `msgpack:",omitempty"`
 }
 
 // AskStatus is answered with Status.
@@ -85,6 +86,12 @@ type AskReload struct {
 // AskScale changes the number of puddles that take new connections; it is
 // answered with Done.
 type AskScale struct{ Puddles int }
+
+// AskMove has a sequence served by another puddle; it is answered with Done.
+type AskMove struct {
+	Sequence schema.SequenceID
+	Slot     int
+}
 
 // Progress is a step of a hand-over.
 type Progress struct {

@@ -27,6 +27,10 @@ type ToPuddle struct {
 	Hit      *Hit      `msgpack:",omitempty"`
 	HitDone  *HitDone  `msgpack:",omitempty"` // answers a Hit that the puddle passed on
 
+	Expect *Expect `msgpack:",omitempty"`
+	Move   *Move   `msgpack:",omitempty"`
+	Moving *Moving `msgpack:",omitempty"`
+
 	Keeper  *Keeper  `msgpack:",omitempty"`
 	Freeze  *Freeze  `msgpack:",omitempty"`
 	Release *Release `msgpack:",omitempty"`
@@ -36,6 +40,9 @@ type ToPuddle struct {
 func (w *ToPuddle) descriptors() int {
 	if w.Peer != nil || w.Carried != nil || w.Keeper != nil {
 		return 1
+	}
+	if w.Moving != nil {
+		return len(w.Moving.Sockets)
 	}
 	return 0
 }
@@ -93,6 +100,8 @@ type FromPuddle struct {
 	Questions []Question `msgpack:",omitempty"`
 	Released  []Released `msgpack:",omitempty"`
 	Carry     *Carry     `msgpack:",omitempty"`
+	Moving    *Moving    `msgpack:",omitempty"`
+	MoveDone  *MoveDone  `msgpack:",omitempty"`
 	HitDone   *HitDone   `msgpack:",omitempty"`
 	Hit       *Hit       `msgpack:",omitempty"` // of one that has frozen: for its successor
 }

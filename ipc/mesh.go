@@ -24,11 +24,12 @@ const (
 	MeshNarrow                  // likewise, to some of its members; without Ref and Name to clients
 	MeshCount                   // Position, Number: so many sockets here had your message of that position queued
 	MeshAck                     // Position: your log is taken over up to there
+	MeshFence                   // Position, Ref, Name: of a move, what Ref says, about what Name has
 	meshKinds
 )
 
 // meshFields is how many msgpack values stand behind an item's kind.
-var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 6, MeshNarrow: 6, MeshCount: 2, MeshAck: 1}
+var meshFields = [meshKinds]int{MeshHello: 4, MeshHold: 3, MeshRelease: 3, MeshMessage: 6, MeshNarrow: 6, MeshCount: 2, MeshAck: 1, MeshFence: 3}
 
 // MeshItem is one item of a batch. Name, Extra and Frame lie in the batch.
 type MeshItem struct {
@@ -90,7 +91,7 @@ func (w *MeshWriter) Put(item *MeshItem) error {
 	switch item.Kind {
 	case MeshHello:
 		return w.uints(uint64(item.Kind), uint64(item.Slot), item.Epoch, item.HeardEpoch, item.Heard)
-	case MeshHold, MeshRelease:
+	case MeshHold, MeshRelease, MeshFence:
 		return errors.Join(w.uints(uint64(item.Kind), item.Position, item.Ref), e.EncodeBytes(item.Name))
 	case MeshMessage, MeshNarrow:
 		if err := w.uints(uint64(item.Kind), item.Position, item.Ref, uint64(item.Op)); err != nil {
@@ -172,7 +173,7 @@ func (r *MeshReader) Next(item *MeshItem) (bool, error) {
 	fields := meshFields[item.Kind]
 	var tails [3]*[]byte
 	switch item.Kind {
-	case MeshHold, MeshRelease:
+	case MeshHold, MeshRelease, MeshFence:
 		tails[0] = &item.Name
 		fields--
 	case MeshMessage, MeshNarrow:

@@ -126,6 +126,7 @@ func (p *Puddle) adopt() {
 	p.findOwed(planned)
 	p.findRedo()
 	p.settleRooms()
+	p.takeMoves()
 	p.poll.forget(p.succession.feed.Descriptor())
 	p.succession.feed.Close()
 	lost, words := p.succession.lost, p.succession.words
@@ -231,6 +232,21 @@ func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
 			}
 			p.table.FreeSocket(i)
 			continue
+		}
+		if s.Moves == table.Arriving {
+			if s.State == schema.Handshake { // its mover serves it on
+				p.poll.dropSocket(su.fetched[i].fd)
+				unix.Close(int(su.fetched[i].fd))
+				p.keeping.gone = append(p.keeping.gone, keeper.Held{Index: i, ID: s.ID})
+				su.fetched[i] = fetched{fd: -1}
+				p.table.FreeSocket(i)
+				continue
+			}
+			s.Moves = 0
+		}
+		p.host(i)
+		if s.Moves != 0 {
+			p.poll.changeSocket(su.fetched[i].fd, i, uint64(s.ID), 0)
 		}
 		s.FD = su.fetched[i].fd
 		su.fetched[i] = fetched{fd: -1}

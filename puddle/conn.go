@@ -125,6 +125,7 @@ func (p *Puddle) free(i uint32) {
 	}
 	fd := int(s.FD)
 	p.unkeep(i)
+	delete(p.guests, s.ID)
 	p.table.FreeSocket(i) // first, so that nobody takes it over
 	unix.Shutdown(fd, unix.SHUT_RDWR)
 	unix.Close(fd)
@@ -141,6 +142,9 @@ func (p *Puddle) setEvents(i uint32) {
 }
 
 func (p *Puddle) events(i uint32) (events uint32) {
+	if p.table.Sockets[i].Moves != 0 {
+		return 0 // it is another's, or about to be
+	}
 	flags := p.table.Sockets[i].Flags
 	if flags&(table.FlagPaused|table.FlagBusy) == 0 {
 		events |= unix.EPOLLIN
@@ -155,6 +159,9 @@ func (p *Puddle) events(i uint32) (events uint32) {
 // there may be more.
 func (p *Puddle) read(i uint32) bool {
 	s := &p.table.Sockets[i]
+	if s.Moves != 0 {
+		return false // it is another's, or about to be
+	}
 	if s.Flags&(table.FlagPaused|table.FlagBusy) != 0 {
 		p.happen(i, ended) // it is not watched for input: this is a reset
 		return false

@@ -57,6 +57,10 @@ func (p *Puddle) onHit(h *hit) {
 		p.passOn(h)
 		return
 	}
+	if p.standsStill() {
+		p.move.hits = append(p.move.hits, h)
+		return
+	}
 	to, refusal := p.follow(h.host, []byte(h.path))
 	v := &visitor{
 		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,

@@ -65,6 +65,9 @@ func (p *Puddle) onSecond(clock int) {
 		return
 	}
 	p.table.Beat()
+	if p.standsStill() {
+		return
+	}
 	for now := coarseNow(); p.now < now; {
 		p.now++
 		p.turnWheel()

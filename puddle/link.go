@@ -87,6 +87,10 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		closeAll(descriptors)
 		return // its successor hears it
 	}
+	if p.standsStill() && word.Move == nil && word.Moving == nil && word.Peer == nil && word.PeerGone == nil && word.Keeper == nil && word.Stop == nil {
+		p.move.words = append(p.move.words, heardWord{word, descriptors})
+		return
+	}
 	switch {
 	case word.Peer != nil && len(descriptors) == 1:
 		p.meet(word.Peer.Slot, descriptors[0])
@@ -118,6 +122,12 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		p.onAPIHit(word.Hit)
 	case word.HitDone != nil:
 		p.onPassedDone(word.HitDone)
+	case word.Expect != nil:
+		p.onExpect(word.Expect)
+	case word.Move != nil:
+		p.onMove(word.Move)
+	case word.Moving != nil:
+		p.onMoving(word.Moving, descriptors)
 	case word.Keeper != nil && len(descriptors) == 1:
 		p.onNewKeeper(descriptors[0])
 	case word.Freeze != nil:

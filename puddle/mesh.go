@@ -34,6 +34,7 @@ type peer struct {
 	counts []countOf       // of its messages, not yet told
 	acked  uint64          // its log: acknowledged to it
 	taught map[uint32]bool // rooms that it was told how to call, over this link
+	halted bool            // it is not heard, until a move is over
 }
 
 // mark is a position that a batch ended at, and the bytes of records in it.
@@ -100,6 +101,7 @@ func (p *Puddle) meet(slot, fd int) {
 // unplug ends the link with a peer that lives on in another process, when all
 // that it has said is heard.
 func (p *Puddle) unplug(from *peer) {
+	p.moveBroken(from)
 	for from.fd >= 0 && p.listenTo(from) == nil {
 		if pending, err := unix.IoctlGetInt(from.fd, unix.SIOCINQ); err != nil || pending == 0 {
 			break
@@ -109,6 +111,7 @@ func (p *Puddle) unplug(from *peer) {
 }
 
 func (p *Puddle) hangUp(from *peer) {
+	p.moveBroken(from)
 	if from.fd >= 0 {
 		p.poll.forget(from.fd)
 		unix.Close(from.fd)
@@ -133,6 +136,7 @@ func (p *Puddle) onHello(from *peer, item *ipc.MeshItem) {
 		p.holdAll(from)
 	}
 	p.linked |= 1 << from.slot
+	p.moveAsks(from)
 	p.serve()
 }
 
@@ -184,6 +188,7 @@ func (p *Puddle) part(slot int) {
 	}
 	p.acknowledged(slot, ^uint64(0))
 	p.countWithout(slot)
+	p.moveParted(slot)
 	p.serve()
 }
 

@@ -38,6 +38,9 @@ func (p *Puddle) onPeer(from *peer) {
 
 // listenTo takes the batches in that are whole.
 func (p *Puddle) listenTo(from *peer) error {
+	if from.halted {
+		return nil
+	}
 	if cap(from.in)-len(from.in) < meshRead/4 {
 		grown := make([]byte, len(from.in), max(meshRead, 2*cap(from.in)))
 		copy(grown, from.in)
@@ -53,8 +56,13 @@ func (p *Puddle) listenTo(from *peer) error {
 		return errors.New("it closed its end")
 	}
 	from.in = from.in[:len(from.in)+n]
+	return p.takeWhole(from)
+}
+
+// takeWhole takes the batches in that have come, as far as it may.
+func (p *Puddle) takeWhole(from *peer) error {
 	rest := from.in
-	for {
+	for !from.halted {
 		size, err := ipc.BatchSize(rest)
 		if err != nil {
 			return err
@@ -105,6 +113,10 @@ func (p *Puddle) takeItem(from *peer, item *ipc.MeshItem) error {
 		p.settleHeard(from, item)
 	case ipc.MeshMessage, ipc.MeshNarrow:
 		if err := p.onTold(from, item); err != nil {
+			return err
+		}
+	case ipc.MeshFence:
+		if err := p.onFence(from, item); err != nil {
 			return err
 		}
 	case ipc.MeshCount:

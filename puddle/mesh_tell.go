@@ -56,6 +56,9 @@ func (p *Puddle) tellLog(to *peer) {
 		to.told += uint64(r.Size)
 		if r.Kind != table.Pad && r.Peers&bit != 0 {
 			p.tellRecord(to, at, r, p.table.ExtraBytes(at, r), p.table.Bytes(at, r))
+			if r.Kind == table.Fence {
+				break // the peer may hear no further for now
+			}
 		}
 	}
 	if to.unmarked > 0 {
@@ -93,6 +96,8 @@ func (p *Puddle) tellRecord(to *peer, at uint64, r *table.Record, extra, frame [
 			}
 			p.table.Add(table.MeshTo+table.Counter(to.slot), 1)
 		}
+	case table.Fence:
+		item.Kind, item.Ref, item.Name = ipc.MeshFence, uint64(r.Op), extra
 	default:
 		return
 	}

@@ -154,7 +154,7 @@ func (p *Puddle) owed(i uint32) int {
 // it has all of it, it is in step again.
 func (p *Puddle) catchUp(i uint32) {
 	s := &p.table.Sockets[i]
-	if s.ID == 0 || s.Flags&table.FlagExplicit == 0 {
+	if s.ID == 0 || s.Flags&table.FlagExplicit == 0 || s.Moves != 0 {
 		return
 	}
 	for {

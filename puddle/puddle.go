@@ -40,7 +40,9 @@ type Puddle struct {
 	keeping    keeping
 	succession succession
 	redo       redo
-	passed     map[uint64]func(hitAnswer) // to the successor
+	move       *move                        // of sockets, to or from here; nil: none
+	guests     map[schema.SequenceID]uint32 // sequences whose id names another entry
+	passed     map[uint64]func(hitAnswer)   // to the successor
 	passedID   uint64
 	untold     bool // the supervisor does not know yet what is held here
 	frozen     bool // another serves the table, or is about to
@@ -166,6 +168,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		byName: map[string]uint32{}, openings: map[uint32]*announcement{},
 		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
+		guests:    map[schema.SequenceID]uint32{},
 		questions: questions{pending: map[uint64]pending{}},
 		mesh:      ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
 	}
@@ -347,6 +350,15 @@ func (p *Puddle) endTick() {
 	p.tellPeers()
 	more := p.fanOut()
 	p.sendOwn()
+	if p.standsStill() {
+		p.askAll()
+		p.tellKeeper()
+		if more || p.pending() {
+			p.poll.comeBack()
+		}
+		runtime.Gosched()
+		return // nothing new happens now
+	}
 	p.judgeSlow()
 	p.endFailed()
 	p.moveLogOn()

@@ -64,6 +64,12 @@ func (p *Puddle) standUp(i uint32) *ipc.Self {
 		p.log.Error("what a socket was cannot be read", "sequence", s.ID.String(), "error", err)
 		return nil
 	}
+	p.standAs(i, self)
+	return self
+}
+
+// standAs gives a socket a standing that it had.
+func (p *Puddle) standAs(i uint32, self *ipc.Self) {
 	for int(i) >= len(p.standings) {
 		p.standings = append(p.standings, nil)
 	}
@@ -80,7 +86,6 @@ func (p *Puddle) standUp(i uint32) *ipc.Self {
 	p.standings[i] = st
 	p.known(i, st, self.Who)
 	st.warned = self.Warned
-	return self
 }
 
 // enterAgain goes on with a dialogue that the process before had begun.

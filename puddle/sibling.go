@@ -127,5 +127,6 @@ func (p *Puddle) find(id schema.SequenceID) (uint32, bool) {
 	if id != 0 && int(i) < len(p.hands) && p.table.Sockets[i].ID == id {
 		return i, true
 	}
-	return 0, false
+	i, guest := p.guests[id]
+	return i, guest
 }

@@ -128,6 +128,8 @@ func (c *control) answer(socket *net.UnixConn) {
 		c.tell(conn, c.pass())
 	case ask.Scale != nil:
 		c.tell(conn, c.scaleTo(ask.Scale.Puddles))
+	case ask.Move != nil:
+		c.tell(conn, c.move(*ask.Move))
 	case ask.Reload != nil:
 		c.reload(conn, *ask.Reload)
 	case ask.Backup != nil:

@@ -81,7 +81,7 @@ func (s *supervisor) reread() error {
 
 func (s *supervisor) nextHandover() {
 	r := s.reloading
-	if r == nil || s.handover != nil {
+	if r == nil || s.handover != nil || s.moves.now != nil {
 		return
 	}
 	if len(r.slots) == 0 {

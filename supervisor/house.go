@@ -98,6 +98,7 @@ type supervisor struct {
 	slots     []*slot
 	rooms     census
 	handover  *handover // of the reload under way
+	moves     moves
 	reloading *reload
 	handovers *handovers // may be used from everywhere
 	wanted    int        // puddles, where others were taken over; 0: as many as there are
@@ -197,6 +198,7 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.watch()
 			s.watchHandover()
 			s.retire()
+			s.watchMove()
 			s.expire()
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // The number of puddles, changed while the house is up. A slot that is to go
-// retires: no new connection is steered to it, and it ends when its last
-// socket has gone. Slots go from the end, so that a slot's number is its
+// retires: no new connection is steered to it, its sockets move to the others,
+// and it ends when its last one has gone. Slots go from the end, so that a slot's number is its
 // listeners' place in their group.
 
 // retireRest is how long a retiring slot must have been empty: a connection
@@ -40,6 +40,7 @@ func (s *supervisor) scale(puddles int) error {
 		slot.retires, slot.emptySince = slot.number >= puddles, time.Time{}
 	}
 	s.config.Puddles = puddles
+	s.moves.evens = puddles > was
 	if err := s.steer(); err != nil {
 		return err
 	}

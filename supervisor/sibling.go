@@ -57,6 +57,13 @@ func (s *siblings) register(ask *ipc.AskRegister, slot int, now time.Time) *sche
 	return nil
 }
 
+// moved notes where a socket is now.
+func (s *siblings) moved(id schema.SequenceID, slot int) {
+	for _, key := range s.of[id] {
+		s.keys[key] = mainSocket{id, slot}
+	}
+}
+
 // find is the reply to who brings a key. Wrong ones of an address are slowed.
 func (s *siblings) find(ask *ipc.AskSibling, now time.Time) ipc.Reply {
 	if found, known := s.keys[ask.Key]; known {

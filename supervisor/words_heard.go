@@ -22,6 +22,10 @@ func (s *supervisor) reported(r report) {
 		s.carry(r.word.Carry, r.descriptors)
 		return
 	}
+	if slot.process == r.from && r.word != nil && r.word.Moving != nil {
+		s.passMoving(r.word.Moving, r.descriptors)
+		return
+	}
 	closeDescriptors(r.descriptors)
 	switch {
 	case slot.process == r.from:
@@ -50,6 +54,8 @@ func (s *supervisor) reported(r report) {
 		s.held(slot, r.word.Held)
 	case r.word.Hung != nil:
 		s.hangs(slot, r.word.Hung.Slot)
+	case r.word.MoveDone != nil:
+		s.moveDone(r.word.MoveDone)
 	case r.word.Closed != nil:
 		s.closings.answered(r.word.Closed)
 	default:

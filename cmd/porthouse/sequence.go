@@ -18,7 +18,7 @@ import (
 func (m *Main) sequenceCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sequence",
-		Usage:       "list and close the sockets of the house that is up",
+		Usage:       "list, close and move the sockets of the house that is up",
 		Description: "   porthouse sequence list --room chat",
 		Subcommands: []*cli.Command{
 			{
@@ -39,6 +39,17 @@ func (m *Main) sequenceCommand() *cli.Command {
 				Description: "   porthouse sequence close ~0h3k9v2m4x7qd\n   porthouse sequence close --client alice",
 				Flags:       append(folderFlags(), jsonFlag(), textFlag("client", "all of `CLIENT`")),
 				Action:      m.closeSequences,
+			},
+			{
+				Name:      "move",
+				Usage:     "have a sequence served by another puddle; its client notices nothing",
+				UsageText: "porthouse sequence move ID --slot N",
+				Description: `A socket that is in the middle of something (an entry, a command, a sibling that
+commands it) stays, and the command says so.
+
+   porthouse sequence move ~0h3k9v2m4x7qd --slot 1`,
+				Flags:  append(folderFlags(), &cli.IntFlag{Name: "slot", Usage: "the puddle `N` that is to serve it", Value: -1, DefaultText: "none"}),
+				Action: m.moveSequence,
 			},
 		},
 	}
@@ -130,6 +141,24 @@ func (m *Main) closeSequences(c *cli.Context) error {
 		return fmt.Errorf("no such sequence: %s", joinIDs(missing))
 	}
 	return err
+}
+
+func (m *Main) moveSequence(c *cli.Context) error {
+	if err := takesNames(c, "one sequence, as porthouse sequence list shows it", 1, 1); err != nil {
+		return err
+	}
+	if c.Int("slot") < 0 {
+		return usage(errors.New("--slot N is missing: porthouse status lists the puddles"))
+	}
+	id, err := schema.ParseSequenceID(c.Args().First())
+	if err != nil {
+		return usage(err)
+	}
+	if _, err := m.askOnce(c, ipc.Ask{Move: &ipc.AskMove{Sequence: id, Slot: c.Int("slot")}}); err != nil {
+		return err
+	}
+	fmt.Fprintf(m.Stdout, "%s moved to puddle %d\n", id, c.Int("slot"))
+	return nil
 }
 
 func joinIDs(ids []schema.SequenceID) string {

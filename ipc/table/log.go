@@ -23,6 +23,7 @@ const (
 	Hold                // Room has its first member here
 	Release             // Room has lost its last member here
 	Tell                // a Hold said again, to peers that ask
+	Fence               // of a move of sockets: Op and Extra are for the peers alone
 )
 
 // Record is one thing that happened. What follows a change of state is held

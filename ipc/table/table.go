@@ -117,6 +117,10 @@ const (
 	FlagBusy                       // not read, while what it asked for is found out
 )
 
+// Arriving is what Moves of a socket is that has come from another slot, until
+// it is known to peers and registry.
+const Arriving = 0xff
+
 // Socket is one entry: one socket, a sequence. Free when ID is 0.
 type Socket struct {
 	ID     schema.SequenceID
@@ -134,8 +138,8 @@ type Socket struct {
 	Since  int64            // Unix ms
 	Addr   [16]byte
 	Port   uint16
-	Lane   uint8 // which of its room's streams it is sent
-	_      [1]byte
+	Lane   uint8  // which of its room's streams it is sent
+	Moves  uint8  // slot+1 that it is on its way to, or Arriving; 0: it stays
 	Done   uint32 // bytes of Spill that are with the kernel; where the table is frozen
 	Behind uint64 // bytes of its room's stream that it is owed, with its own messages among them; where the table is frozen
 	Self   Span   // who it is, where that is more than an anonymous raw one in one room
