@@ -27,9 +27,10 @@ type ToPuddle struct {
 	Hit      *Hit      `msgpack:",omitempty"`
 	HitDone  *HitDone  `msgpack:",omitempty"` // answers a Hit that the puddle passed on
 
-	Expect *Expect `msgpack:",omitempty"`
-	Move   *Move   `msgpack:",omitempty"`
-	Moving *Moving `msgpack:",omitempty"`
+	Expect  *Expect  `msgpack:",omitempty"`
+	Move    *Move    `msgpack:",omitempty"`
+	MoveOff *MoveOff `msgpack:",omitempty"`
+	Moving  *Moving  `msgpack:",omitempty"`
 
 	Keeper  *Keeper  `msgpack:",omitempty"`
 	Freeze  *Freeze  `msgpack:",omitempty"`

@@ -20,6 +20,9 @@ type Move struct {
 	Sequences []schema.SequenceID
 }
 
+// MoveOff ends a move that has failed at the other puddle.
+type MoveOff struct{ Number uint64 }
+
 // Moving brings sockets on their way, from the one puddle to the supervisor
 // and from there to the other, with a descriptor for each.
 type Moving struct {
@@ -55,7 +58,8 @@ type MovedRoom struct {
 	Over   [2]int64
 }
 
-// MoveDone tells the supervisor which sockets came, of one move.
+// MoveDone tells the supervisor which sockets have moved: the mover's word,
+// with which the move is over everywhere, or either's with why it failed.
 type MoveDone struct {
 	Number uint64
 	Moved  []schema.SequenceID

@@ -74,6 +74,26 @@ func (p *Puddle) sayFetched() {
 	}
 }
 
+// restTime is how long nothing has come when no more is waited for.
+const restTime = 50 * time.Millisecond
+
+// awaitRest notices soon that no more comes though more was expected.
+func (p *Puddle) awaitRest() {
+	su := &p.succession
+	before := su.came
+	time.AfterFunc(restTime, func() {
+		p.box.call(func() {
+			switch {
+			case su.feed == nil || su.told:
+			case su.came > 0 && su.came == before:
+				p.sayFetched()
+			default:
+				p.awaitRest()
+			}
+		})
+	})
+}
+
 // fetchedAll notices, every second, that no more comes though more was
 // expected: they were closed meanwhile.
 func (p *Puddle) fetchedAll() {

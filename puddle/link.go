@@ -87,7 +87,7 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		closeAll(descriptors)
 		return // its successor hears it
 	}
-	if p.standsStill() && word.Move == nil && word.Moving == nil && word.Peer == nil && word.PeerGone == nil && word.Keeper == nil && word.Stop == nil {
+	if p.standsStill() && word.Move == nil && word.MoveOff == nil && word.Moving == nil && word.Peer == nil && word.PeerGone == nil && word.Keeper == nil && word.Stop == nil {
 		p.move.words = append(p.move.words, heardWord{word, descriptors})
 		return
 	}
@@ -126,6 +126,10 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		p.onExpect(word.Expect)
 	case word.Move != nil:
 		p.onMove(word.Move)
+	case word.MoveOff != nil:
+		if p.move != nil && p.move.number == word.MoveOff.Number {
+			p.refuseMove("it has failed elsewhere")
+		}
 	case word.Moving != nil:
 		p.onMoving(word.Moving, descriptors)
 	case word.Keeper != nil && len(descriptors) == 1:

@@ -317,7 +317,6 @@ func (p *Puddle) takeInIfReady() {
 	}
 	m.descriptors = nil
 	p.raiseFence(fence{op: fenceDone, number: m.number, target: p.slot, mover: m.other, ids: ids}, 1<<m.other)
-	p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: m.number, Moved: ids}})
 	for n, i := range entries {
 		if i != table.NoSocket && p.table.Sockets[i].ID == m.come.Sockets[n].ID {
 			p.watchMoved(i)
@@ -435,16 +434,19 @@ func (p *Puddle) moveEnds(f fence) {
 	if m == nil || m.takes || m.number != f.number || m.other != f.target {
 		return
 	}
+	var moved []schema.SequenceID
 	for _, i := range m.sent {
 		s := &p.table.Sockets[i]
 		switch {
 		case s.ID == 0 || s.Moves == 0:
 		case slices.Contains(f.ids, s.ID):
+			moved = append(moved, s.ID)
 			p.partFrom(i)
 		default:
 			p.stay(i)
 		}
 	}
+	p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: m.number, Moved: moved}})
 	p.endMove()
 }
 

@@ -246,6 +246,9 @@ func (p *Puddle) loop() error {
 			return err
 		}
 	}
+	if p.succession.feed != nil {
+		p.box.call(p.awaitRest)
+	}
 	<-p.finished
 	return nil
 }
@@ -320,7 +323,7 @@ func (p *Puddle) putOut(word *ipc.Close) bool {
 // onSockets is a tick: one batch of the sockets' events, then all that
 // follows from them.
 func (p *Puddle) onSockets() {
-	if p.frozen {
+	if p.frozen || p.standsStill() {
 		return // of the batch in which it froze
 	}
 	n := wait(p.poll.set, p.poll.events)

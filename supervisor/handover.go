@@ -91,6 +91,10 @@ func (s *supervisor) nextHandover() {
 	}
 	slot := r.slots[0]
 	r.slots = r.slots[1:]
+	if slot.retires && slot.state != serving { // it ends
+		s.nextHandover()
+		return
+	}
 	if slot.state != serving || slot.process == nil {
 		s.endReload(fmt.Sprintf("puddle %d is %s, not serving", slot.number, slot.state))
 		return

@@ -22,6 +22,7 @@ type move struct {
 	number   uint64
 	from, to int
 	asked    []schema.SequenceID
+	begun    time.Time
 	deadline time.Time
 	done     func(moved []schema.SequenceID, failed string) // in the select
 }
@@ -80,7 +81,7 @@ func (s *supervisor) moveSequences(ids []schema.SequenceID, from, to int, done f
 		}
 	}
 	s.moves.number++
-	s.moves.now = &move{number: s.moves.number, from: from, to: to, asked: ids, deadline: time.Now().Add(moveTime), done: done}
+	s.moves.now = &move{number: s.moves.number, from: from, to: to, asked: ids, begun: time.Now(), deadline: time.Now().Add(moveTime), done: done}
 	s.say(s.slots[from], ipc.ToPuddle{Move: &ipc.Move{Number: s.moves.number, To: to, Rooms: rooms, Sequences: ids}})
 	s.say(s.slots[to], ipc.ToPuddle{Expect: &ipc.Expect{Number: s.moves.number, From: from, Rooms: rooms}})
 	return nil
@@ -98,9 +99,18 @@ func (s *supervisor) passMoving(word *ipc.Moving, descriptors []int) {
 
 // moveDone takes a puddle's word that a move is over.
 func (s *supervisor) moveDone(word *ipc.MoveDone) {
-	if m := s.moves.now; m != nil && m.number == word.Number {
-		s.endMove(word.Moved, word.Failed)
+	m := s.moves.now
+	if m == nil || m.number != word.Number {
+		return
 	}
+	if word.Failed != "" {
+		for _, number := range []int{m.from, m.to} {
+			if number < len(s.slots) {
+				s.say(s.slots[number], ipc.ToPuddle{MoveOff: &ipc.MoveOff{Number: m.number}})
+			}
+		}
+	}
+	s.endMove(word.Moved, word.Failed)
 }
 
 func (s *supervisor) endMove(moved []schema.SequenceID, failed string) {
@@ -110,16 +120,21 @@ func (s *supervisor) endMove(moved []schema.SequenceID, failed string) {
 		s.siblings.moved(id, m.to)
 	}
 	for _, id := range m.asked {
-		if !slices.Contains(moved, id) {
+		if failed == "" && !slices.Contains(moved, id) {
 			s.moves.stays[id] = time.Now()
 		}
 	}
-	if len(moved) > 0 {
-		s.log.Info("sockets moved", "from", m.from, "to", m.to, "sockets", len(moved))
+	took := time.Since(m.begun).Round(time.Microsecond).String()
+	if failed != "" {
+		s.log.Warn("no sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "took", took, "reason", failed)
+	} else {
+		s.log.Info("sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "moved", len(moved), "took", took)
 	}
 	m.done(moved, failed)
 	s.nextHandover()
-	s.spread()
+	if failed == "" {
+		s.spread() // else in a second
+	}
 }
 
 // watchMove looks, every second, whether a move takes too long, and whether

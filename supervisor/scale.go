@@ -91,7 +91,7 @@ func (s *supervisor) steer() error {
 func (s *supervisor) retire() {
 	last := s.slots[len(s.slots)-1]
 	switch {
-	case !last.retires || s.phase != phaseUp:
+	case !last.retires || s.phase != phaseUp || s.reloading != nil || s.handover != nil || s.moves.now != nil:
 	case last.state == down:
 		s.shrink(last)
 	case last.state == stopping:
