@@ -452,7 +452,7 @@ func (p *Puddle) goOn(selves map[uint32]*ipc.Self) {
 	}
 	for i := range p.table.SocketsTaken() {
 		s := &p.table.Sockets[i]
-		if s.ID == 0 {
+		if s.ID == 0 || s.Moves != 0 {
 			continue
 		}
 		id := s.ID

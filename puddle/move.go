@@ -218,6 +218,7 @@ func (p *Puddle) cutIfReady() {
 		}
 		room -= len(moved.Part) + len(moved.Owed) + len(moved.Self)
 		p.table.Sockets[i].Moves = uint8(m.other + 1)
+		p.withhold(i)
 		m.sent = append(m.sent, i)
 		word.Sockets, descriptors = append(word.Sockets, moved), append(descriptors, fd)
 	}
@@ -450,12 +451,24 @@ func (p *Puddle) moveEnds(f fence) {
 	p.endMove()
 }
 
+// withhold sends a socket on its way nothing: what it is owed waits, in the
+// log and in its Spill.
+func (p *Puddle) withhold(i uint32) {
+	if lane := p.lane(i); lane != nil && p.table.Sockets[i].Flags&table.FlagExplicit == 0 {
+		p.makeExplicit(i)
+	}
+	p.table.Sockets[i].Flags |= table.FlagExplicit | table.FlagWaiting
+	p.waiting = append(p.waiting, i)
+}
+
 // stay serves a socket again that was on its way.
 func (p *Puddle) stay(i uint32) {
-	p.table.Sockets[i].Moves = 0
-	p.setEvents(i)
-	p.table.Sockets[i].Flags |= table.FlagExplicit
+	s := &p.table.Sockets[i]
+	s.Moves = 0
+	s.Flags &^= table.FlagWaiting
 	p.owe(i)
+	p.schedule(i, p.now+1)
+	p.readOn(i, table.FlagPaused)
 }
 
 // partFrom forgets a socket that another puddle serves.

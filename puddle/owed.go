@@ -59,14 +59,17 @@ func (p *Puddle) findOwed(planned bool) {
 		if lane != nil {
 			h.place = lane.Count() - behind
 		}
-		if !ok {
+		if !ok && s.Moves == 0 {
 			p.lose(i, "what it is owed is not there any more")
 			p.failing = append(p.failing, i)
 		}
-		if behind > 0 || !s.Spill.Empty() || lane == nil && s.State != schema.Handshake {
+		if behind > 0 || !s.Spill.Empty() || s.Moves != 0 || lane == nil && s.State != schema.Handshake {
 			s.Flags |= table.FlagExplicit
 		}
-		if behind > 0 || !s.Spill.Empty() {
+		switch {
+		case s.Moves != 0:
+			p.withhold(i)
+		case behind > 0 || !s.Spill.Empty():
 			p.owing = append(p.owing, i)
 		}
 	}
