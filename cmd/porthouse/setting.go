@@ -59,6 +59,7 @@ func settings() []setting {
 		{"jwks", "`FILE` with such keys as a JWKS", "", many, setKeySets},
 		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
 		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
+		{"page", "`on` or off: what a browser is shown of the house and its rooms", "on", one, setPage},
 		{"gather", "rooms of at most `N` members gather in one puddle; does nothing yet", "", one, setGather},
 		{"unkept", "no keepers: sockets end with their puddle, and reload is refused; to see what keepers cost", "", toggle, setUnkept},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
@@ -140,6 +141,14 @@ func setOpen(c *configuration, text string) (err error) {
 	if c.open, err = strconv.ParseBool(text); err != nil {
 		return fmt.Errorf("%q is neither true nor false", text)
 	}
+	return nil
+}
+
+func setPage(c *configuration, text string) error {
+	if text != "on" && text != "off" {
+		return fmt.Errorf("%q is neither on nor off", text)
+	}
+	c.limits().Page = text == "on"
 	return nil
 }
 
