@@ -40,4 +40,4 @@ export PORTHOUSE="$bin/porthouse" PLAYWRIGHT="$cache/node_modules/playwright-cor
 if [ "${1:-}" = --pictures ]; then
 	exec node scripts/browser/pictures.mjs docs/images
 fi
-node --test --test-concurrency=1 scripts/browser/*.test.mjs
+node --test --test-concurrency=1 ${BROWSER_TESTS:-scripts/browser/*.test.mjs}

@@ -48,7 +48,7 @@ func settings() []setting {
 		{"puddles", fmt.Sprintf("`N` worker processes, 1 to %d", supervisor.SlotsMost), "one a core", one,
 			whole(1, supervisor.SlotsMost, func(c *configuration) *int { return &c.house.Puddles })},
 		{"data", "`DIR` that holds database, lock and control socket", "./porthouse-data, or /var/lib/porthouse where only that exists", one, setData},
-		{"admin", "`ADDRESS` of /metrics and /api/, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
+		{"admin", "`ADDRESS` of the console, /metrics and /api/, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
 		{"primary", "`HOST` that the house is known by, with clients' addresses below it", "any host", one, setPrimary},
 		{"open", "anyone may make rooms by walking in; listens on loopback only unless --listen is given, takes only loopback or IP hosts unless --primary is given", "", toggle, setOpen},
 		{"transient", "`WHO` may make a room by walking in: primary, authenticated, anyone, nobody", l.Transient, one, setTransient},

@@ -79,6 +79,7 @@ func (c *Console) ServeOn(mux *http.ServeMux, house House, log *slog.Logger) {
 		"GET /{$}":           file("text/html; charset=utf-8", html),
 		"GET /-/console.js":  file("text/javascript; charset=utf-8", script),
 		"GET /-/console.css": file("text/css; charset=utf-8", style),
+		"GET /-/console.svg": file("image/svg+xml", icon),
 		"GET /-/uplot.js":    file("text/javascript; charset=utf-8", plotScript),
 		"GET /-/uplot.css":   file("text/css; charset=utf-8", plotStyle),
 

@@ -221,15 +221,15 @@ function plot(chart, window, dots = false) {
   const axis = { stroke: color("--quiet"), grid: { stroke: color("--grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" }
   const width = () => Math.max(200, chart.figure.clientWidth - 16)
   chart.plot = new uPlot({
-    width: width(), height: 130, legend: { show: false }, cursor: { show: false },
+    width: width(), height: 116, legend: { show: false }, cursor: { show: false },
     scales: { x: { range: () => chart.window }, y: { range: (_, low, high) => [0, Math.max(1, (high || 0) * 1.1)] } },
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 54, values: (_, ticks) => ticks.map(short) }],
+    axes: [{ ...axis, space: 70, size: 26, values: (_, ticks) => ticks.map(t => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) }, { ...axis, size: 54, values: (_, ticks) => ticks.map(short) }],
     series: [{}, dots
       ? { stroke: color("--accent"), paths: () => null, points: { show: true, size: 7, fill: color("--accent") } }
       : { stroke: color("--accent"), width: 2, points: { show: false } }]
   }, [[], []], chart.figure)
   chart.watch ||= new ResizeObserver(() => {
-    if (chart.plot && chart.figure.clientWidth && chart.plot.width !== width()) chart.plot.setSize({ width: width(), height: 130 })
+    if (chart.plot && chart.figure.clientWidth && chart.plot.width !== width()) chart.plot.setSize({ width: width(), height: 116 })
   })
   chart.watch.observe(chart.figure)
 }
@@ -252,7 +252,7 @@ function fill(body, rows) {
       const is = row.children[at] || row.appendChild(make("td", {}))
       if (cell instanceof Node) { if (is.firstChild?.textContent !== cell.textContent) is.replaceChildren(cell) }
       else write(is, String(cell))
-      is.className = typeof cell === "number" || body.closest("table").tHead.rows[0].cells[at].className === "n" ? "n" : ""
+      is.className = body.closest("table").tHead.rows[0].cells[at].className
     })
   })
   while (body.children.length > rows.length) body.lastChild.remove()
@@ -327,7 +327,9 @@ $("scale").onsubmit = event => {
 
 // ---- tables of what can be opened
 
-function path(kind, name) { return `/api/${kind}/${name.split("/").map(encodeURIComponent).join("/")}` }
+/** The API's path of something by its name; of names only a room's has parts. */
+function path(kind, name) { return `/api/${kind}/${(kind === "rooms" ? name.split("/") : [name]).map(encodeURIComponent).join("/")}` }
+function rulesPath(name) { return path("rooms", name).replace("/api/rooms/", "/-/rules/") }
 
 function opener(name, opens) {
   const link = make("a", { href: "#", textContent: name })
@@ -340,8 +342,9 @@ function opener(name, opens) {
 
 /** Rows of cells that are texts or elements; only as many as one can read. */
 function rows(body, list) {
-  body.replaceChildren(...list.slice(0, rowsMost).map(cells => make("tr", {}, ...cells.map(cell =>
-    cell instanceof Node ? make("td", {}, cell) : make("td", { textContent: cell, className: typeof cell === "number" ? "n" : "fold" })))))
+  const heads = body.closest("table").tHead.rows[0].cells
+  body.replaceChildren(...list.slice(0, rowsMost).map(cells => make("tr", {}, ...cells.map((cell, at) =>
+    cell instanceof Node ? make("td", {}, cell) : make("td", { textContent: cell, className: heads[at].className || "fold" })))))
 }
 
 // ---- rooms
@@ -362,7 +365,7 @@ function findRooms() {
 
 function showRoom(name) {
   return tried(async () => {
-    const { rules } = await call("GET", path("", name).replace("/api//", "/-/rules/"))
+    const { rules } = await call("GET", rulesPath(name))
     openRoom = name
     kindOf = spaces.find(r => r.room === name)?.kind || ""
     show("room")
@@ -402,7 +405,7 @@ $("room-rules").onsubmit = async event => {
     if (typeof wanted !== "object" || !wanted || Array.isArray(wanted)) throw new Error("rules are one JSON object")
     const patch = patchOf(rulesShown, wanted)
     if (!Object.keys(patch).length) return write(said, "Nothing was changed.")
-    showRules((await call("POST", path("", openRoom).replace("/api//", "/-/rules/"), patch)).rules)
+    showRules((await call("POST", rulesPath(openRoom), patch)).rules)
     write(said, `Saved: ${Object.keys(patch).join(", ")}. It holds on live sockets.`)
   } catch (error) {
     said.className = "wrong"

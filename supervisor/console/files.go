@@ -17,6 +17,9 @@ var script []byte
 //go:embed console.css
 var style []byte
 
+//go:embed console.svg
+var icon []byte
+
 // uPlot, MIT licence (uplot/LICENSE).
 var (
 	//go:embed uplot/uPlot.iife.min.js
