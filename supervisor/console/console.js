@@ -308,8 +308,8 @@ function sure(words) {
 
 function reload(how) {
   return tried(async () => {
-    await call("POST", "/-/reload", how)
     progress(how.upgrade ? "upgrading…" : "reloading…")
+    await call("POST", "/-/reload", how)
   })
 }
 
