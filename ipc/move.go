@@ -27,6 +27,7 @@ type MoveOff struct{ Number uint64 }
 // and from there to the other, with a descriptor for each.
 type Moving struct {
 	Number  uint64
+	From    int
 	To      int
 	Sockets []Moved
 }

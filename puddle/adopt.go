@@ -247,7 +247,7 @@ func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
 			continue
 		}
 		if int(i) >= len(su.fetched) || su.fetched[i].id != s.ID {
-			if s.Flags&table.FlagKnown != 0 {
+			if s.Flags&table.FlagKnown != 0 && s.Moves == 0 { // else it is with another puddle
 				p.lose(i, "its descriptor was not kept")
 			}
 			p.table.FreeSocket(i)

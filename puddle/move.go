@@ -72,9 +72,17 @@ func (p *Puddle) beginMove(number uint64, other int, takes bool) *move {
 	if m != nil && m.number < number {
 		p.refuseMove("another has begun")
 	}
+	why := ""
 	switch {
-	case p.move != nil || p.stopping || p.peers[other] == nil || p.linked&(1<<other) == 0:
-		p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: number, Failed: "the two puddles are not ready for it"}})
+	case p.move != nil:
+		why = "what became of other sockets on their way is not known yet"
+	case p.stopping:
+		why = "the house stops"
+	case p.peers[other] == nil || p.linked&(1<<other) == 0:
+		why = "the two puddles are not linked"
+	}
+	if why != "" {
+		p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: number, Failed: why}})
 		return nil
 	}
 	p.move = &move{number: number, other: other, takes: takes}
@@ -82,13 +90,21 @@ func (p *Puddle) beginMove(number uint64, other int, takes bool) *move {
 	return p.move
 }
 
-// boundMove ends a move that makes no progress.
+// boundMove ends a move that makes no progress. Behind the cut the target is
+// asked what has become of it.
 func (p *Puddle) boundMove(within time.Duration) {
 	number, still := p.move.number, p.move.still
 	time.AfterFunc(within, func() {
 		p.box.call(func() {
-			if m := p.move; m != nil && m.number == number && m.still == still && !m.cut {
+			switch m := p.move; {
+			case m == nil || m.number != number || m.still != still:
+			case !m.cut:
 				p.refuseMove("it took too long")
+			default:
+				if to := p.peers[m.other]; to != nil && to.fd >= 0 {
+					p.moveAsks(to)
+				}
+				p.boundMove(2 * within)
 			}
 		})
 	})
@@ -199,7 +215,7 @@ func (p *Puddle) cutIfReady() {
 		return
 	}
 	m.cut = true
-	word := &ipc.Moving{Number: m.number, To: m.other}
+	word := &ipc.Moving{Number: m.number, From: p.slot, To: m.other}
 	var descriptors []int
 	room := ipc.FrameMost / 2
 	for _, id := range m.ask.Sequences[:min(len(m.ask.Sequences), ipc.MovedMost)] {
@@ -291,7 +307,8 @@ func (p *Puddle) pack(i uint32) (ipc.Moved, bool) {
 func (p *Puddle) onMoving(word *ipc.Moving, descriptors []int) {
 	m := p.move
 	if m == nil || !m.takes || m.number != word.Number || len(descriptors) != len(word.Sockets) {
-		closeAll(descriptors) // the mover has been told that none came
+		closeAll(descriptors) // the mover knows, unless a successor of who expected them is asked
+		p.raiseFence(fence{op: fenceDone, number: word.Number, target: p.slot, mover: word.From}, 1<<word.From)
 		return
 	}
 	m.come, m.descriptors = word, descriptors
@@ -436,16 +453,21 @@ func (p *Puddle) moveEnds(f fence) {
 		return
 	}
 	var moved []schema.SequenceID
+	var gone []uint32
 	for _, i := range m.sent {
 		s := &p.table.Sockets[i]
 		switch {
 		case s.ID == 0 || s.Moves == 0:
 		case slices.Contains(f.ids, s.ID):
-			moved = append(moved, s.ID)
-			p.partFrom(i)
+			moved, gone = append(moved, s.ID), append(gone, i)
+			p.unkeep(i)
 		default:
 			p.stay(i)
 		}
+	}
+	p.tellKeeperAll() // first: a descriptor that the table has no entry of is shut down by a successor
+	for _, i := range gone {
+		p.partFrom(i)
 	}
 	p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: m.number, Moved: moved}})
 	p.endMove()

@@ -29,11 +29,16 @@ func dieAtPoint() {
 	left := -1
 	table.Point = func() {
 		if left < 0 {
+			own := path + "." + os.Args[2]
 			text, err := os.ReadFile(path)
+			if err != nil {
+				text, err = os.ReadFile(own)
+			}
 			if err != nil {
 				return
 			}
 			os.Remove(path)
+			os.Remove(own)
 			left, _ = strconv.Atoi(string(text))
 		}
 		if left--; left == 0 {
