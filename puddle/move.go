@@ -385,12 +385,29 @@ func (p *Puddle) seatMoved(i uint32, moved *ipc.Moved) {
 		p.standAs(i, self)
 	}
 	if moved.State == schema.InRoom {
+		p.noteAhead(i, self, moved)
 		p.sitAgain(i, moved)
 	} else {
 		p.answers[i] = greeting{bytes: moved.Owed}
 		p.stand(i, moved.State)
 	}
 	s.Moves = 0
+}
+
+// noteAhead puts all rooms of a socket in the table: from the first seat on it
+// is with this puddle, in every one of them, whenever this process dies.
+func (p *Puddle) noteAhead(i uint32, self *ipc.Self, moved *ipc.Moved) {
+	if p.standing(i) == nil {
+		return
+	}
+	for _, was := range moved.Rooms {
+		if r, held := p.byName[was.Name]; held {
+			self.Rooms = append(self.Rooms, ipc.SelfRoom{Room: r, Ref: p.table.Rooms[r].Ref, Bucket: was.Bucket, Over: was.Over})
+		}
+	}
+	if !p.table.SetSpan(&p.table.Sockets[i].Self, ipc.Encode(self)) {
+		p.log.Error("no memory for what a socket's successor must know", "sequence", moved.ID.String())
+	}
 }
 
 func (p *Puddle) sitAgain(i uint32, moved *ipc.Moved) {
