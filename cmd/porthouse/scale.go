@@ -19,10 +19,10 @@ func (m *Main) scaleCommand() *cli.Command {
 		Name:      "scale",
 		Usage:     "change the number of puddles while the house is up; no socket is dropped",
 		UsageText: "porthouse scale N",
-		Description: `With more puddles than before, new connections spread over all of them. With
-fewer, the last ones retire: they get no new connections, serve their sockets on
-and end when the last of these has gone. SIGTTIN to the house is one more,
-SIGTTOU one fewer.
+		Description: `With more puddles than before, sockets move to the new ones until all have as
+many, and new connections spread over all. With fewer, the last ones retire:
+they get no new connections, their sockets move to the others, and they end when
+the last of these has gone. SIGTTIN to the house is one more, SIGTTOU one fewer.
 
    porthouse scale 4`,
 		Flags: folderFlags(),
