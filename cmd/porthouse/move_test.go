@@ -134,7 +134,7 @@ func TestMovesLoseNothing(t *testing.T) {
 func hearsPacked(t *testing.T, c *Client, text string) {
 	t.Helper()
 	op, payload, err := c.Next()
-	if err != nil || op &^ Final != OpBytes || !strings.Contains(string(payload), text) {
+	if err != nil || op&^Final != OpBytes || !strings.Contains(string(payload), text) {
 		t.Fatalf("heard %x %q, %v; want %q in msgpack", op, payload, err, text)
 	}
 }
