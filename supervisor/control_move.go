@@ -38,6 +38,9 @@ func (c *control) moveOnce(ask ipc.AskMove, from int) (err error, waits bool) {
 	up := c.house.inSelect(func() {
 		waits = c.house.moves.now != nil
 		err = c.house.moveSequences([]schema.SequenceID{ask.Sequence}, from, ask.Slot, func(moved []schema.SequenceID, failed string) {
+			for _, id := range moved {
+				c.house.gather.fixed[id] = struct{}{}
+			}
 			switch {
 			case failed != "":
 				ended <- errors.New(failed)

@@ -61,6 +61,7 @@ func (s *supervisor) hear(slot *slot, n table.News) {
 	case table.Join:
 		s.registry.note(rowOf(slot, n), roomJoined{Sequence: n.ID, Room: n.Room})
 		s.rooms.hold(n.Room, slot.number, n.Index)
+		s.mayGather(n.Room)
 		s.directory.joined(n.ID, n.Room)
 	case table.Stand:
 		s.registry.note(rowOf(slot, n))
@@ -86,6 +87,7 @@ func rowOf(slot *slot, n table.News) sequenceRow {
 func (s *supervisor) gone(id schema.SequenceID) {
 	s.registry.note(sequenceGone(id))
 	s.siblings.gone(id)
+	delete(s.gather.fixed, id)
 	s.directory.gone(id)
 }
 

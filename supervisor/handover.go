@@ -76,7 +76,7 @@ func (s *supervisor) reread() error {
 	}
 	was := s.config.Settings
 	now.Settings.Sockets, now.Settings.LogBytes, now.Settings.SlabBytes = was.Sockets, was.LogBytes, was.SlabBytes
-	s.config.Settings, s.config.Drain, s.config.LogLevel = now.Settings, now.Drain, now.LogLevel
+	s.config.Settings, s.config.Drain, s.config.LogLevel, s.config.Gather = now.Settings, now.Drain, now.LogLevel, now.Gather
 	return nil
 }
 

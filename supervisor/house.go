@@ -54,6 +54,7 @@ type Config struct {
 	LogLevel slog.Level // of the puddles
 	LogJSON  bool       // of the puddles; text otherwise
 
+	Gather     int                    // rooms of so many members live in one puddle; 0: they may be anywhere
 	Unkept     bool                   // no keepers: sockets end with their puddle, reloads are refused
 	Executable string                 // what puddles run; "": this binary
 	Signals    <-chan os.Signal       // those the house acts on; nil: none
@@ -100,6 +101,7 @@ type supervisor struct {
 	rooms     census
 	handover  *handover // of the reload under way
 	moves     moves
+	gather    gathering
 	reloading *reload
 	handovers *handovers // may be used from everywhere
 	wanted    int        // puddles, where others were taken over; 0: as many as there are

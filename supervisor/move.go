@@ -1,8 +1,10 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -25,6 +27,7 @@ type move struct {
 	begun    time.Time
 	deadline time.Time
 	done     func(moved []schema.SequenceID, failed string) // in the select
+	often    bool                                           // one of many: not worth a line in the log
 }
 
 // moves is what is known of them.
@@ -126,15 +129,22 @@ func (s *supervisor) endMove(moved []schema.SequenceID, failed string) {
 	}
 	took := time.Since(m.begun).Round(time.Microsecond).String()
 	if failed != "" {
-		s.log.Warn("no sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "took", took, "reason", failed)
+		s.log.Log(context.Background(), m.level(slog.LevelWarn), "no sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "took", took, "reason", failed)
 	} else {
-		s.log.Info("sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "moved", len(moved), "took", took)
+		s.log.Log(context.Background(), m.level(slog.LevelInfo), "sockets moved", "from", m.from, "to", m.to, "asked", len(m.asked), "moved", len(moved), "took", took)
 	}
 	m.done(moved, failed)
 	s.nextHandover()
 	if failed == "" {
 		s.spread() // else in a second
 	}
+}
+
+func (m *move) level(seldom slog.Level) slog.Level {
+	if m.often {
+		return slog.LevelDebug
+	}
+	return seldom
 }
 
 // watchMove looks, every second, whether a move takes too long, and whether

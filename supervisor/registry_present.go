@@ -101,6 +101,22 @@ func (r *registry) in(room string) []schema.SequenceID {
 	return slices.Sorted(maps.Keys(r.attendance[room]))
 }
 
+// few tells of everybody in a room, unless they are more than n.
+func (r *registry) few(room string, n int) map[schema.SequenceID]standing {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.attendance[room]) > n {
+		return nil
+	}
+	members := make(map[schema.SequenceID]standing, len(r.attendance[room]))
+	for id := range r.attendance[room] {
+		if now, lives := r.standingOf(id); lives {
+			members[id] = now
+		}
+	}
+	return members
+}
+
 // standings tells all of a slot's sequences.
 func (r *registry) standings(slot int) map[schema.SequenceID]standing {
 	r.mu.Lock()

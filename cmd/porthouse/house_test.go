@@ -62,6 +62,9 @@ func newHouseOf(t *testing.T, binary string, puddles int, flags ...string) *hous
 	if !slices.Contains(flags, "--transient") && !slices.Contains(flags, "--open") {
 		flags = append(flags, "--open")
 	}
+	if !slices.Contains(flags, "--gather") { // who a test puts somewhere stays there
+		flags = append(flags, "--gather", "0")
+	}
 	if at := slices.Index(flags, "--data"); at >= 0 {
 		h.data = flags[at+1]
 		flags = slices.Delete(slices.Clone(flags), at, at+2)

@@ -212,3 +212,53 @@ func dieMoving(t *testing.T, path string, slot, number int) {
 	}
 	os.Remove(at)
 }
+
+// Rooms of few live in one puddle, rooms of many where their members are; who
+// gathers loses nothing.
+func TestSmallRoomsGather(t *testing.T) {
+	h := newHouse(t, 3, "--transient", "anyone", "--gather", "4")
+	var small, large []*Client
+	for slot := range 3 {
+		small = append(small, h.on(slot, "/small", ""))
+	}
+	small = append(small, h.on(1, "/small", ""))
+	for n := range 6 {
+		large = append(large, h.on(n%3, "/large", ""))
+	}
+	h.eventually("the small room is in one puddle", func() bool { return h.slotsOf("small") == 1 })
+	if n := h.slotsOf("large"); n != 3 {
+		t.Errorf("six members of a large room are in %d puddles; want 3", n)
+	}
+	for n, room := range [][]*Client{small, large} {
+		for m, speaker := range room {
+			text := fmt.Sprint(n, " ", m)
+			speaker.Text(text)
+			for _, c := range room {
+				if c != speaker {
+					c.Hears(OpText, text)
+				}
+			}
+		}
+	}
+	fifth := h.on(0, "/small", "") // now it is none of few
+	fifth.Text("hello")
+	for _, c := range small {
+		c.Hears(OpText, "hello")
+	}
+	for _, c := range append(append(small, large...), fifth) {
+		c.HearsNothingNow()
+	}
+}
+
+// slotsOf is in how many puddles a room has members.
+func (h *house) slotsOf(room string) int {
+	in := map[int]bool{}
+	for _, s := range h.sequences() {
+		for _, r := range s.Rooms {
+			if r == room {
+				in[s.Slot] = true
+			}
+		}
+	}
+	return len(in)
+}

@@ -60,7 +60,7 @@ func settings() []setting {
 		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
 		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
 		{"page", "`on` or off: what a browser is shown of the house and its rooms", "on", one, setPage},
-		{"gather", "rooms of at most `N` members gather in one puddle; does nothing yet", "", one, setGather},
+		{"gather", "rooms of at most `N` members gather in one puddle; 0: they do not", "64", one, setGather},
 		{"unkept", "no keepers: sockets end with their puddle, and reload is refused; to see what keepers cost", "", toggle, setUnkept},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
 			span(0, time.Hour, func(c *configuration) *time.Duration { return &c.house.Drain })},
@@ -112,6 +112,7 @@ func supervisorDefaults() supervisor.Config {
 		Admin:    "127.0.0.1:8081",
 		Settings: schema.DefaultSettings(),
 		Drain:    5 * time.Second,
+		Gather:   64,
 	}
 }
 

@@ -66,10 +66,8 @@ func setProxies(c *configuration, text string) error {
 	return nil
 }
 
-// setGather judges a setting that does nothing yet.
 func setGather(c *configuration, text string) error {
-	var members int
-	return whole(0, 1<<20, func(*configuration) *int { return &members })(c, text)
+	return whole(0, 1<<20, func(c *configuration) *int { return &c.house.Gather })(c, text)
 }
 
 // keyForm is [KID=]ALG:FILE.

@@ -55,6 +55,34 @@ func kept(flags string) []side {
 	}
 }
 
+// gathered is a load over two puddles in a house whose small rooms gather, and
+// in one where they do not.
+func gathered(flags string) []side {
+	return []side{
+		{name: "gather", server: porthouse, up: []string{"--gather", "64"}, flags: words("-settle 5s " + flags)},
+		{name: "spread", server: porthouse, flags: words("-settle 5s " + flags)},
+	}
+}
+
+// crowded is a load beside which a crowd comes into small rooms, in a house
+// where these gather and in one where they do not.
+func crowded(flags string) []side {
+	sides := gathered(flags)
+	for n := range sides {
+		sides[n].beside = words("-mode idle -rooms 600 -members 6 -room crowd- -settle 0s")
+		sides[n].flags = words(flags)
+	}
+	return sides
+}
+
+// spread is a load over two puddles, and in one.
+func spread(flags string) []side {
+	return []side{
+		{name: "two", server: porthouse, up: []string{"--puddles", "2"}, flags: words(flags)},
+		{name: "one", server: porthouse, up: []string{"--puddles", "1"}, flags: words(flags)},
+	}
+}
+
 // Loads of who proves to be somebody: each client once, and over and over.
 const (
 	loginsOnce = "-mode handshakes -logins " + loginsFile + " -handshakes 100 -warmup 0s -duration 30s"
@@ -95,7 +123,10 @@ var scenarios = []scenario{
 	}},
 	{name: "login-storm", clients: true, sides: stormed("-mode chat -rate 4"),
 		figures: []figure{p50, p99, late99, cores, tries, judgedWrong, judgedRight, turnedAway, full}},
-	{name: "two-puddles", sides: ours("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}, puddles: 2, asked: true},
+	{name: "two-puddles", sides: spread("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}, asked: true},
+	{name: "gather", sides: gathered("-mode chat"), figures: []figure{cpuDelivery, deliveries}, puddles: 2, asked: true},
+	{name: "gather-4-a-second", sides: gathered("-mode chat -rate 4"), figures: []figure{p50, p99, cpuDelivery}, puddles: 2, asked: true},
+	{name: "gather-crowd", sides: crowded("-mode chat -rate 4 -rooms 20 -members 70 -senders 5 -warmup 0s"), figures: []figure{p50, p99, late99}, puddles: 2, asked: true},
 	{name: "hundred-thousand", sides: ours("-mode idle -rooms 100 -members 1000 -say 20"),
 		figures: []figure{opened, bytesSocket, bytesMore, heardAll}, puddles: 6, asked: true},
 }
