@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: help run build test race fuzz bench check fmt lint clean
+.PHONY: help run build test race fuzz bench browser check fmt lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## load and measure Porthouse beside a plain gorilla server, as ratios
 	cd scripts/bench && go run ./run $(BENCH)
+
+browser: ## the page and the console in chromium
+	scripts/browser.sh
 
 check: ## what CI does
 	.ci/run

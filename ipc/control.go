@@ -32,6 +32,7 @@ type Ask struct {
 	Reload    *AskReload    `msgpack:",omitempty"`
 	Scale     *AskScale     `msgpack:",omitempty"`
 	Move      *AskMove      `msgpack:",omitempty"`
+	Console   *AskConsole   `msgpack:",omitempty"`
 }
 
 // AskStatus is answered with Status.
@@ -93,6 +94,19 @@ type AskMove struct {
 	Slot     int
 }
 
+// AskConsole asks for what lets a browser into the console; it is answered
+// with Invitation.
+type AskConsole struct{}
+
+// Invitation lets one browser into the console as the operator.
+type Invitation struct {
+	Admin string // the admin address
+	Code  string // good once, for a minute
+}
+
+// Format keeps the code out of what is printed by accident.
+func (i Invitation) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "invitation to %s", i.Admin) }
+
 // Progress is a step of a hand-over.
 type Progress struct {
 	Slot    int
@@ -104,15 +118,16 @@ type Progress struct {
 
 // Answer is one word of a house to the command line: exactly one field is set.
 type Answer struct {
-	Status    *Status         `msgpack:",omitempty"`
-	Stopping  *Stopping       `msgpack:",omitempty"`
-	Sequences []Sequence      `msgpack:",omitempty"`
-	Closed    *ClosedAnswer   `msgpack:",omitempty"`
-	JSON      []byte          `msgpack:",omitempty"`
-	Pass      *Pass           `msgpack:",omitempty"`
-	Progress  *Progress       `msgpack:",omitempty"`
-	Refused   *schema.Refusal `msgpack:",omitempty"`
-	Done      bool            `msgpack:",omitempty"`
+	Status     *Status         `msgpack:",omitempty"`
+	Stopping   *Stopping       `msgpack:",omitempty"`
+	Sequences  []Sequence      `msgpack:",omitempty"`
+	Closed     *ClosedAnswer   `msgpack:",omitempty"`
+	JSON       []byte          `msgpack:",omitempty"`
+	Pass       *Pass           `msgpack:",omitempty"`
+	Invitation *Invitation     `msgpack:",omitempty"`
+	Progress   *Progress       `msgpack:",omitempty"`
+	Refused    *schema.Refusal `msgpack:",omitempty"`
+	Done       bool            `msgpack:",omitempty"`
 }
 
 // Stopping says that the house has begun to stop.

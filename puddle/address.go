@@ -81,7 +81,7 @@ func (t target) answer(req *request, ready bool) answer {
 		a = answer{status: 200, text: true, body: []byte("ok\n")}
 	case t.kind == targetReady:
 		a = reject(503, schema.Unavailable, "the house is starting or stopping").answer()
-	case get && wantsEvents(req):
+	case get && accepts(req, eventStream):
 		a = reject(406, schema.Unavailable, "no text/event-stream yet: open a WebSocket").answer()
 	default:
 		a = t.howToConnect(req)
@@ -107,11 +107,17 @@ func (t target) howToConnect(req *request) answer {
 	}
 }
 
-// wantsEvents: RFC 9110 section 12.5.1.
-func wantsEvents(req *request) bool {
+// What a GET may ask for by its Accept.
+const (
+	eventStream = "text/event-stream"
+	htmlPage    = "text/html"
+)
+
+// accepts tells whether Accept names a media type (RFC 9110 section 12.5.1).
+func accepts(req *request, wanted string) bool {
 	for accepts := req.list(fieldAccept); accepts.next(); {
 		kind, _, _ := bytes.Cut(accepts.element, []byte(";"))
-		if isName(trimBlanks(kind), "text/event-stream") {
+		if isName(trimBlanks(kind), wanted) {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // openDesk lets plain HTTP be answered beside the loop.
 func (p *Puddle) openDesk() {
-	p.desk = newDesk(deskLimits{headBytes: p.settings.HeaderBytes, bodyMost: p.settings.PostBytes, plain: true}, p.box.putHit)
+	p.desk = newDesk(deskLimits{headBytes: p.settings.HeaderBytes, bodyMost: p.settings.PostBytes, plain: true, page: p.settings.Page}, p.box.putHit)
 }
 
 // visitor is who hits.
@@ -53,6 +53,11 @@ func (v *visitor) asker() ipc.Asker {
 
 // onHit takes a request of the desk.
 func (p *Puddle) onHit(h *hit) {
+	to, refusal := p.follow(h.host, []byte(h.path))
+	if h.browser && refusal == nil && to.showsPage() { // also by who is frozen
+		h.done(hitAnswer{shows: true})
+		return
+	}
 	if p.frozen {
 		p.passOn(h)
 		return
@@ -61,7 +66,6 @@ func (p *Puddle) onHit(h *hit) {
 		p.move.hits = append(p.move.hits, h)
 		return
 	}
-	to, refusal := p.follow(h.host, []byte(h.path))
 	v := &visitor{
 		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
 		password: h.password, otp: h.otp, room: to.room, message: h.message, to: h.to, key: h.key,

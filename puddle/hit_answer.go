@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/porthouse/porthouse/puddle/page"
 	"github.com/porthouse/porthouse/schema"
 )
 
@@ -17,10 +18,12 @@ type hitAnswer struct {
 	allowOrigin bool // the hit's origin may read the answer
 	challenge   bool // WWW-Authenticate; every 401 has it
 	text        bool // json is plain text: answers to hitPlain
+	shows       bool // the page is there, and nothing else of this is set
 
 	allow   string // methods, of a 405 and of OPTIONS
 	hangUp  bool   // the last answer on its connection
 	present bool   // a preflight that was let in (hit_cors.go)
+	file    *page.File
 }
 
 // hitStatuses are the HTTP statuses of refusals.
@@ -61,6 +64,9 @@ func (a *hitAnswer) header(h http.Header, origin []byte) {
 	if a.text {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
+	if a.file != nil {
+		a.file.Header(h)
+	}
 	if a.allow != "" {
 		h.Set("Allow", a.allow)
 	}
@@ -88,6 +94,9 @@ func (a *hitAnswer) header(h http.Header, origin []byte) {
 
 // body is the answer's body, which ends in a newline.
 func (a *hitAnswer) body() []byte {
+	if a.file != nil && a.status == http.StatusOK {
+		return a.file.Body
+	}
 	if len(a.json) == 0 || a.json[len(a.json)-1] == '\n' {
 		return a.json
 	}
@@ -98,7 +107,7 @@ func (a *hitAnswer) body() []byte {
 func (a *hitAnswer) write(w http.ResponseWriter, origin []byte) {
 	a.header(w.Header(), origin)
 	body := a.body()
-	if a.status != http.StatusNoContent {
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)

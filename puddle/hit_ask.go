@@ -8,6 +8,7 @@ import (
 	"github.com/porthouse/porthouse/schema/format"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/puddle/page"
 	"github.com/porthouse/porthouse/schema"
 )
 
@@ -19,6 +20,8 @@ type hit struct {
 	host   string // Host
 	query  string // without ?; it may hold secrets
 	domain string // hitHost: ?domain=
+
+	browser bool // hitPlain: the page is wanted where there is one
 
 	origin  []byte // nil: none
 	address netip.AddrPort
@@ -52,11 +55,12 @@ const (
 	hitSpaces                // GET /-/spaces
 	hitHost                  // GET /-/host?domain=D
 	hitCORS                  // may pages of the origin speak to the path's room?
+	hitFile                  // GET of a file of the page, which the desk answers itself
 	hitPlain                 // GET of what the loop would answer by itself, had the desk not the connection (deskLimits.plain)
 )
 
 func (k hitKind) String() string {
-	return [...]string{"send", "spaces", "host", "cors", "plain"}[k]
+	return [...]string{"send", "spaces", "host", "cors", "file", "plain"}[k]
 }
 
 const (
@@ -99,6 +103,14 @@ func (v *visit) answer() hitAnswer {
 		}
 	}
 	switch {
+	case v.kind == hitFile:
+		return v.show(page.At(v.path))
+	case v.kind == hitPlain && v.browser:
+		a := v.consult(v.hit)
+		if a.shows {
+			return v.show(page.HTML)
+		}
+		return a
 	case v.kind != hitCORS:
 		return v.consult(v.hit)
 	case v.origin == nil:

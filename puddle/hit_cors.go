@@ -30,7 +30,7 @@ func originOf(r *http.Request) (origin []byte, ok bool) {
 
 // cors adds what a browser wants to see before it shows the answer to a page.
 func (a *hitAnswer) cors(h http.Header, origin []byte) {
-	h.Set("Vary", "Origin")
+	h.Add("Vary", "Origin")
 	if !a.allowOrigin || origin == nil {
 		return
 	}

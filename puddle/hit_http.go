@@ -32,6 +32,7 @@ type deskLimits struct {
 	idleTime   time.Duration // a connection without a request is closed
 
 	plain bool // the loop answers hitPlain; if not, such a request is 405
+	page  bool // browsers are shown the page
 }
 
 var deskDefaults = deskLimits{

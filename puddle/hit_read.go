@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/porthouse/porthouse/puddle/page"
 	"github.com/porthouse/porthouse/schema"
 )
 
@@ -70,10 +71,13 @@ func (v *visit) route() *hitAnswer {
 		v.kind = hitHost
 	case !v.limits.plain:
 		return wrongMethod(v.path)
-	case acceptsEvents(v.r.Header):
+	case v.limits.page && page.At(v.path) != nil:
+		v.kind = hitFile
+	case hasAccept(v.r.Header, eventStream):
 		return refuseHit(http.StatusNotAcceptable, schema.Unavailable, "no text/event-stream yet: open a WebSocket")
 	default:
 		v.kind = hitPlain
+		v.browser = v.limits.page && hasAccept(v.r.Header, htmlPage)
 	}
 	return nil
 }
@@ -91,11 +95,11 @@ func methodsOf(path string) string {
 	return "POST, OPTIONS"
 }
 
-// acceptsEvents: RFC 9110 section 12.5.1.
-func acceptsEvents(h http.Header) bool {
+// hasAccept is accepts for a head that net/http has read.
+func hasAccept(h http.Header, wanted string) bool {
 	for element := range strings.SplitSeq(strings.Join(h["Accept"], ","), ",") {
 		kind, _, _ := strings.Cut(element, ";")
-		if strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+		if strings.EqualFold(strings.TrimSpace(kind), wanted) {
 			return true
 		}
 	}

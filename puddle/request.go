@@ -38,7 +38,7 @@ func (p *Puddle) plain(i uint32, req *request, data []byte) {
 	get := string(req.method) == "GET" || string(req.method) == "HEAD"
 	switch {
 	case !get && string(req.method) != "POST" && string(req.method) != "OPTIONS",
-		get && to.kind != targetSpaces && to.kind != targetHost,
+		get && to.kind != targetSpaces && to.kind != targetHost && !p.showsPage(req, to),
 		to.kind == targetHealth, to.kind == targetReady:
 		if refused != nil {
 			p.answerPlain(i, rejection{status: 404, Refusal: *refused}.answer().append(nil), string(refused.Code))

@@ -8,6 +8,7 @@ import "time"
 type Settings struct {
 	Transient  string   // who may make a room by walking in: a Transient… word
 	LocalHosts bool     // only hosts that are loopback names or IP addresses are known (--open)
+	Page       bool     // browsers are shown the page
 	Proxies    []string // networks (CIDR) whose X-Forwarded-… and PROXY headers are believed
 
 	PingEvery   time.Duration // a ping to every socket that was silent for so long
@@ -43,6 +44,7 @@ const (
 func DefaultSettings() Settings {
 	return Settings{
 		Transient:    TransientPrimary,
+		Page:         true,
 		PingEvery:    25 * time.Second,
 		SilentAfter:  60 * time.Second,
 		HeaderTime:   10 * time.Second,

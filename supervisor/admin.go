@@ -55,7 +55,7 @@ func openAdmin(ctx context.Context, address string, metrics http.Handler, log *s
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("/metrics", refuse(http.StatusMethodNotAllowed, schema.Malformed, "/metrics is read with GET"))
-	mux.HandleFunc("/", refuse(http.StatusNotFound, schema.NotFound, "there are /metrics and /api/ here"))
+	mux.HandleFunc("/", refuse(http.StatusNotFound, schema.NotFound, "there are / (the console), /metrics and /api/ here"))
 	a := &admin{address: listener.Addr().String(), mux: mux, server: &http.Server{
 		Handler:           ownHosts(host, mux),
 		ReadHeaderTimeout: adminHeaderTime,

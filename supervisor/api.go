@@ -58,9 +58,18 @@ import (
 // {"error":CODE,"message":…}: 400 malformed, 401 unauthorized, 403 denied, 404
 // not-found, 405, 409 exists, 413 too-large, 415, 422 format, 429 rate, 503
 // full and unavailable; with Retry-After where it is known.
+//
+// The console's page has no token but a session (console.Admit).
 type api struct {
-	house apiHouse
-	log   *slog.Logger
+	house    apiHouse
+	log      *slog.Logger
+	sessions apiSessions // nil: none
+}
+
+// apiSessions finds who a request with a session's cookie comes from; found
+// is false where it has none.
+type apiSessions interface {
+	Admit(r *http.Request) (by schema.Identity, refusal *schema.Refusal, found bool)
 }
 
 const (
@@ -126,7 +135,7 @@ func answerRefused(code schema.ErrorCode, message string) apiAnswer {
 	return answerRefusal(&schema.Refusal{Code: code, Message: message})
 }
 
-func newAPI(house apiHouse, log *slog.Logger) *api { return &api{house, log} }
+func newAPI(house apiHouse, log *slog.Logger) *api { return &api{house: house, log: log} }
 
 // serveOn adds the routes to a server.
 func (a *api) serveOn(mux *http.ServeMux) {
@@ -207,6 +216,12 @@ func (a *api) identify(c *apiCall) (refusal *schema.Refusal, after int) {
 		if scheme, token, _ := strings.Cut(offered[0], " "); strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(token) != "" {
 			c.by, refusal, after = a.house.who(c.ctx, ipc.Credential{Token: strings.TrimSpace(token)}, c.address)
 			return refusal, after
+		}
+	}
+	if len(offered) == 0 && a.sessions != nil {
+		if by, refusal, found := a.sessions.Admit(c.r); found {
+			c.by = by
+			return refusal, 0
 		}
 	}
 	return &schema.Refusal{Code: schema.Unauthorized, Message: "send the token of an admin or an owner, once, as Authorization: Bearer TOKEN"}, 0

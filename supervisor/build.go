@@ -13,6 +13,7 @@ import (
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema/store"
 	"github.com/porthouse/porthouse/supervisor/book"
+	"github.com/porthouse/porthouse/supervisor/console"
 	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
@@ -54,6 +55,8 @@ func empty(config Config) *supervisor {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.console = console.New()
+	s.log = s.console.Hear(s.log)
 	return s
 }
 
@@ -163,6 +166,7 @@ func (s *supervisor) tearDown() {
 	if s.control != nil {
 		errs = append(errs, s.control.stopListening())
 	}
+	s.console.Close()
 	if s.admin != nil {
 		errs = append(errs, s.admin.close())
 	}

@@ -47,7 +47,10 @@ func openControl(s *supervisor) (*control, error) {
 	}
 	c := &control{house: s, listener: listener, places: make(chan struct{}, askersMost)}
 	if s.admin != nil {
-		newAPI(apiFace{c}, s.log).serveOn(s.admin.mux)
+		a := newAPI(apiFace{c}, s.log)
+		a.sessions = s.console
+		a.serveOn(s.admin.mux)
+		s.console.ServeOn(s.admin.mux, consoleFace{c}, s.log)
 	}
 	go c.serve()
 	return c, nil
@@ -126,6 +129,8 @@ func (c *control) answer(socket *net.UnixConn) {
 		c.tell(conn, c.send(ask.Send.Hit))
 	case ask.Pass != nil:
 		c.tell(conn, c.pass())
+	case ask.Console != nil:
+		c.tell(conn, c.invite())
 	case ask.Scale != nil:
 		c.tell(conn, c.scaleTo(ask.Scale.Puddles))
 	case ask.Move != nil:

@@ -21,13 +21,26 @@ func (c *control) reload(conn *ipc.Conn, ask ipc.AskReload) {
 		close(answers)
 	}
 	said := make(chan struct{})
-	up := c.house.inSelect(func() {
+	if !c.beginReload(ask, func(p ipc.Progress) { answers <- ipc.Answer{Progress: &p} }, end, said) {
+		return
+	}
+	for answer := range answers {
+		c.tell(conn, answer)
+	}
+	close(said)
+}
+
+// beginReload hands puddles over. tell hears each step, in the select, and
+// end how it ended; an upgrade goes on once said is closed. False: the house
+// is down.
+func (c *control) beginReload(ask ipc.AskReload, tell func(ipc.Progress), end func(failed string), said <-chan struct{}) bool {
+	return c.house.inSelect(func() {
 		slots, err := c.house.chosen(ask.Slot)
 		if err != nil {
 			end(err.Error())
 			return
 		}
-		c.house.reloadSlots(slots, func(p ipc.Progress) { answers <- ipc.Answer{Progress: &p} }, func(failed string) {
+		c.house.reloadSlots(slots, tell, func(failed string) {
 			if failed != "" || !ask.Upgrade {
 				end(failed)
 				return
@@ -40,13 +53,6 @@ func (c *control) reload(conn *ipc.Conn, ask ipc.AskReload) {
 			}()
 		})
 	})
-	if !up {
-		return
-	}
-	for answer := range answers {
-		c.tell(conn, answer)
-	}
-	close(said)
 }
 
 func (s *supervisor) chosen(number int) ([]*slot, error) {

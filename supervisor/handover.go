@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/supervisor/console"
 )
 
 // A planned hand-over of one slot:
@@ -238,6 +239,10 @@ func (s *supervisor) account(slot *slot, word *ipc.Adopted) {
 		s.handover = nil
 	}
 	stall := time.Since(since)
+	s.console.HandedOver(console.Handover{
+		At: time.Now().UnixMilli(), Slot: slot.number, Planned: kind == "planned",
+		Sockets: word.Sockets, Lost: len(word.Lost), Stall: stall.Seconds(),
+	})
 	s.handovers.stall.Observe(stall.Seconds())
 	s.log.Info("handed over", append(args, "kind", kind, "frozen", word.Planned, "stall", stall.Round(time.Microsecond).String())...)
 	if len(word.Lost) > 0 {

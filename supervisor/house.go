@@ -23,6 +23,7 @@ import (
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
 	"github.com/porthouse/porthouse/supervisor/book"
+	"github.com/porthouse/porthouse/supervisor/console"
 	"github.com/porthouse/porthouse/supervisor/credential"
 )
 
@@ -120,6 +121,7 @@ type supervisor struct {
 	working sync.WaitGroup
 
 	admin   *admin
+	console *console.Console
 	control *control
 
 	reports chan report

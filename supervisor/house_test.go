@@ -247,7 +247,8 @@ func (h *testHouse) checkMetrics(front Front, sockets int) {
 		{"/metrics", "evil.example", 403},
 		{"/metrics", "localhost:1234", 200},
 		{"/metrics", "[::1]", 200},
-		{"/", "127.0.0.1", 404},
+		{"/", "127.0.0.1", 200}, // the console
+		{"/nothing", "127.0.0.1", 404},
 		{"/api/status", "127.0.0.1", 401},
 	} {
 		request, _ := http.NewRequest("GET", "http://"+front.Admin+c.path, nil)

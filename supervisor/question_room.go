@@ -169,24 +169,27 @@ func (s *supervisor) setRules(ctx context.Context, a asking, ask *ipc.AskRules) 
 }
 
 func (s *supervisor) changeRules(a asking, ask *ipc.AskRules, incarnation uint64, patch schema.Patch) {
-	r := s.directory.rooms[ask.Room]
+	rules, refusal := s.ruleTransient(ask.Room, incarnation, patch, identityOf(ask.Asker))
+	s.answer(a, ipc.Reply{JSON: rules, Refused: refusal})
+}
+
+// ruleTransient changes the rules of a transient room that was found before.
+func (s *supervisor) ruleTransient(name string, incarnation uint64, patch schema.Patch, by schema.Identity) ([]byte, *schema.Refusal) {
+	r := s.directory.rooms[name]
 	switch {
 	case r == nil || r.incarnation != incarnation:
-		s.refuse(a, noSuchRoom(ask.Room))
-		return
+		return nil, noSuchRoom(name)
 	case r.persistent:
-		s.refuse(a, &schema.Refusal{Code: schema.Unavailable, Message: "the room has just become persistent: try again"})
-		return
+		return nil, &schema.Refusal{Code: schema.Unavailable, Message: "the room has just become persistent: try again"}
 	}
-	said, _, refusal := s.book.ChangedRules(r.said, r.base, patch, identityOf(ask.Asker))
+	said, _, refusal := s.book.ChangedRules(r.said, r.base, patch, by)
 	if refusal != nil {
-		s.refuse(a, refusal)
-		return
+		return nil, refusal
 	}
 	if !patch.Empty() {
 		s.directory.rule(r, said, r.base)
 	}
-	s.answer(a, ipc.Reply{JSON: r.rules.Public()})
+	return r.rules.Public(), nil
 }
 
 // member is who is in a room, as WHO tells it.

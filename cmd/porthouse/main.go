@@ -82,7 +82,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no house is up.`,
 		Commands: []*cli.Command{
 			m.upCommand(), m.statusCommand(), m.stopCommand(), m.sequenceCommand(),
 			m.clientCommand(), m.tokenCommand(), m.roomCommand(), m.endpointCommand(),
-			m.sendCommand(), m.joinCommand(), m.backupCommand(),
+			m.sendCommand(), m.joinCommand(), m.consoleCommand(), m.backupCommand(),
 			m.checkCommand(), m.versionCommand(), m.reloadCommand(), m.scaleCommand(), m.upgradeCommand(), m.puddleCommand(), m.keeperCommand(), m.hashCommand(),
 		},
 		Action: func(c *cli.Context) error {

@@ -48,7 +48,7 @@ func settings() []setting {
 		{"puddles", fmt.Sprintf("`N` worker processes, 1 to %d", supervisor.SlotsMost), "one a core", one,
 			whole(1, supervisor.SlotsMost, func(c *configuration) *int { return &c.house.Puddles })},
 		{"data", "`DIR` that holds database, lock and control socket", "./porthouse-data, or /var/lib/porthouse where only that exists", one, setData},
-		{"admin", "`ADDRESS` of /metrics and /api/, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
+		{"admin", "`ADDRESS` of the console, /metrics and /api/, or " + supervisor.AdminOff, d.Admin, one, setAdmin},
 		{"primary", "`HOST` that the house is known by, with clients' addresses below it", "any host", one, setPrimary},
 		{"open", "anyone may make rooms by walking in; listens on loopback only unless --listen is given, takes only loopback or IP hosts unless --primary is given", "", toggle, setOpen},
 		{"transient", "`WHO` may make a room by walking in: primary, authenticated, anyone, nobody", l.Transient, one, setTransient},
@@ -59,6 +59,7 @@ func settings() []setting {
 		{"jwks", "`FILE` with such keys as a JWKS", "", many, setKeySets},
 		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
 		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
+		{"page", "`on` or off: what a browser is shown of the house and its rooms", "on", one, setPage},
 		{"gather", "rooms of at most `N` members gather in one puddle; does nothing yet", "", one, setGather},
 		{"unkept", "no keepers: sockets end with their puddle, and reload is refused; to see what keepers cost", "", toggle, setUnkept},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
@@ -140,6 +141,14 @@ func setOpen(c *configuration, text string) (err error) {
 	if c.open, err = strconv.ParseBool(text); err != nil {
 		return fmt.Errorf("%q is neither true nor false", text)
 	}
+	return nil
+}
+
+func setPage(c *configuration, text string) error {
+	if text != "on" && text != "off" {
+		return fmt.Errorf("%q is neither on nor off", text)
+	}
+	c.limits().Page = text == "on"
 	return nil
 }
 

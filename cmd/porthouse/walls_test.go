@@ -12,10 +12,12 @@ const module = "github.com/porthouse/porthouse/"
 // only; who is not listed here has no place yet.
 var mayImport = map[string]string{
 	"cmd/porthouse":         "ipc/keeper supervisor supervisor/book supervisor/credential puddle ipc schema schema/store",
-	"supervisor":            "supervisor/book supervisor/credential ipc ipc/keeper ipc/table schema schema/store",
+	"supervisor":            "supervisor/book supervisor/console supervisor/credential ipc ipc/keeper ipc/table schema schema/store",
 	"supervisor/book":       "supervisor/credential schema schema/store",
+	"supervisor/console":    "ipc schema",
 	"supervisor/credential": "ipc schema",
-	"puddle":                "puddle/sequence puddle/room ipc ipc/keeper ipc/table schema schema/format",
+	"puddle":                "puddle/page puddle/sequence puddle/room ipc ipc/keeper ipc/table schema schema/format",
+	"puddle/page":           "",
 	"puddle/puddletest":     "schema",
 	"puddle/sequence":       "schema",
 	"puddle/room":           "schema schema/format",
@@ -32,7 +34,7 @@ var mayImport = map[string]string{
 // homes are the packages that may import a dependency and what is below it.
 var homes = map[string]string{
 	"github.com/mailru/easygo/netpoll":        "puddle",
-	"github.com/gobwas/ws":                    "puddle",
+	"github.com/gobwas/ws":                    "puddle supervisor/console",
 	"github.com/pires/go-proxyproto":          "puddle",
 	"modernc.org/sqlite":                      "schema/store",
 	"github.com/urfave/cli/v2":                "cmd/porthouse",

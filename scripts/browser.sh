@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Tries the page and the console in a real chromium. What that needs beside Go
+# is installed here, outside of the repository; where it cannot be, the tests
+# are left out and say why (with BROWSER=must they fail instead).
+# scripts/browser.sh --pictures makes the pictures of docs/images anew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+playwright=1.56.1
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/porthouse-browser/$playwright
+
+leave_out() {
+	echo "browser tests: left out, $1" >&2
+	[ "${BROWSER:-}" = must ] && exit 1
+	exit 0
+}
+
+# Debian's own chromium, node and npm.
+wanted=()
+command -v chromium >/dev/null || wanted+=(chromium)
+command -v node >/dev/null || wanted+=(nodejs)
+command -v npm >/dev/null || wanted+=(npm)
+if [ ${#wanted[@]} -gt 0 ]; then
+	command -v apt-get >/dev/null || leave_out "there is no ${wanted[*]} and no apt-get"
+	sudo=
+	[ "$(id -u)" = 0 ] || { sudo="sudo -n"; $sudo true 2>/dev/null || leave_out "there is no ${wanted[*]}, and only root may install it"; }
+	{ $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 ||
+		leave_out "apt-get cannot install ${wanted[*]}"
+fi
+if [ ! -d "$cache/node_modules/playwright-core" ]; then
+	mkdir -p "$cache"
+	(cd "$cache" && npm install --silent --no-audit --no-fund --ignore-scripts --prefix . "playwright-core@$playwright") >&2 ||
+		leave_out "npm cannot install playwright-core"
+fi
+
+bin=$(mktemp -d)
+trap 'rm -rf "$bin"' EXIT
+CGO_ENABLED=0 go build -trimpath -o "$bin/porthouse" ./cmd/porthouse
+export PORTHOUSE="$bin/porthouse" PLAYWRIGHT="$cache/node_modules/playwright-core" CHROMIUM="$(command -v chromium)"
+if [ "${1:-}" = --pictures ]; then
+	exec node scripts/browser/pictures.mjs docs/images
+fi
+node --test --test-concurrency=1 ${BROWSER_TESTS:-scripts/browser/*.test.mjs}
