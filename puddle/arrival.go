@@ -242,7 +242,7 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 	if a.wants {
 		lines = append(lines, "Porthouse-Sibling: "+a.key)
 	}
-	opened, err := upgrade(nil, a.req.head, a.echo, a.id, lines...)
+	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id, lines...)
 	if err != nil {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return

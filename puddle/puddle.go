@@ -110,8 +110,9 @@ type Puddle struct {
 	said         []byte // a reply
 	laid         laid
 	heard        message
-	verdict      taking // what was made of heard
-	fanning      bool   // a fan-out is under way: its batch is in scratch
+	verdict      taking          // what was made of heard
+	unmasked     [textPiece]byte // of a text that comes in pieces, unmasked
+	fanning      bool            // a fan-out is under way: its batch is in scratch
 }
 
 // garbagePercent is Go's: the heap is small and what handshakes leave in it
