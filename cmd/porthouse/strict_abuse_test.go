@@ -152,7 +152,7 @@ func TestAbuseByQuestions(t *testing.T) {
 		"what is not allowed": {"/", strings.Repeat(said(Final|OpText, "LEAVE nothing"), 5000)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := strictHouse(t, "--command-rate", "1000000", "--close-time", "1s")
+			h := strictHouse(t, "--close-time", "1s")
 			talk := h.pair()
 			files := h.openFiles()
 			c := Join(t, h.address, flood.path)
