@@ -50,7 +50,7 @@ func (p *Puddle) upgrade(i uint32, req *request) {
 		p.plain(i, req, nil)
 		return
 	}
-	p.introduce(a)
+	p.gate(a)
 	if !a.done {
 		a.keep()
 		p.busy(i)
@@ -331,7 +331,7 @@ func (p *Puddle) opened101(a *arrival) {
 // turnBack ends an arrival with a refusal.
 func (p *Puddle) turnBack(a *arrival, refused rejection) {
 	a.done = true
-	p.table.Add(table.RefusedRow(string(refused.Code)), 1)
+	p.table.Add(table.RefusedRow(refused.counts()), 1)
 	var reply []byte
 	if refused.Message == refusedOrigin.Message {
 		reply = refused.answer().append(nil) // a foreign page hears no more

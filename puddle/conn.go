@@ -124,6 +124,7 @@ func (p *Puddle) free(i uint32) {
 		p.poll.dropSocket(s.FD)
 	}
 	fd := int(s.FD)
+	p.hangUpCall(i)
 	p.unkeep(i)
 	delete(p.guests, s.ID)
 	p.table.FreeSocket(i) // first, so that nobody takes it over

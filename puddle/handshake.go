@@ -21,6 +21,15 @@ type rejection struct {
 	schema.Refusal
 	close schema.CloseCode // what a socket hears instead; 0: the status says it
 	after int              // seconds until the next try; 0: not said
+
+	reason string // it counts as (table.RefusedReasons); "": its code
+}
+
+func (r *rejection) counts() string {
+	if r.reason != "" {
+		return r.reason
+	}
+	return string(r.Code)
 }
 
 func reject(status int, code schema.ErrorCode, message string) rejection {

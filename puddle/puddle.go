@@ -78,6 +78,7 @@ type Puddle struct {
 	entries  map[uint32]*entry   // the ways into rooms under way
 	entering *entry              // the one that ends now
 	scans    map[uint32]scan     // fragmented messages
+	gated    map[uint32]*arrival // handshakes that wait for their connection to be granted
 
 	standings []*standing         // beside table.Sockets
 	clients   map[string][]uint32 // sockets by client
@@ -128,6 +129,7 @@ type hand struct {
 	due   uint32 // wheel
 	next  uint32
 	prev  uint32
+	call  call // of its connection, where those of an address are limited
 }
 
 // Run serves until the supervisor says stop or is gone.
@@ -167,7 +169,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		now:      coarseNow(),
 		begun:    time.Now(), epoch: monotonic(),
 		byName: map[string]uint32{}, openings: map[uint32]*announcement{},
-		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
+		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{}, gated: map[uint32]*arrival{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
 		guests:    map[schema.SequenceID]uint32{},
 		questions: questions{pending: map[uint64]pending{}},

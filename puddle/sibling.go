@@ -97,6 +97,7 @@ func (p *Puddle) partWith(i uint32) (fd int) {
 	p.unschedule(i)
 	p.forgetStanding(i)
 	delete(p.scans, i)
+	p.hangUpCall(i)
 	p.unkeep(i)
 	p.table.FreeSocket(i)
 	p.hands[i] = hand{next: none, prev: none}
