@@ -50,7 +50,7 @@ func (p *Puddle) upgrade(i uint32, req *request) {
 		p.plain(i, req, nil)
 		return
 	}
-	p.gate(a)
+	p.introduce(a)
 	if !a.done {
 		a.keep()
 		p.busy(i)

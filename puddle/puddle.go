@@ -74,11 +74,11 @@ type Puddle struct {
 	byName   map[string]uint32
 	openings map[uint32]*announcement
 	retiring []retired
-	answers  map[uint32]greeting // the 101s that are not sent yet
-	entries  map[uint32]*entry   // the ways into rooms under way
-	entering *entry              // the one that ends now
-	scans    map[uint32]scan     // fragmented messages
-	gated    map[uint32]*arrival // handshakes that wait for their connection to be granted
+	answers  map[uint32]greeting    // the 101s that are not sent yet
+	entries  map[uint32]*entry      // the ways into rooms under way
+	entering *entry                 // the one that ends now
+	scans    map[uint32]scan        // fragmented messages
+	atDesk   map[netip.AddrPort]int // connections that were granted, and that the desk has
 
 	standings []*standing         // beside table.Sockets
 	clients   map[string][]uint32 // sockets by client
@@ -169,7 +169,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		now:      coarseNow(),
 		begun:    time.Now(), epoch: monotonic(),
 		byName: map[string]uint32{}, openings: map[uint32]*announcement{},
-		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{}, gated: map[uint32]*arrival{},
+		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{}, atDesk: map[netip.AddrPort]int{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
 		guests:    map[schema.SequenceID]uint32{},
 		questions: questions{pending: map[uint64]pending{}},

@@ -55,6 +55,17 @@ func (h *house) comeFrom(from string, sockets int, lines ...string) (in []*Clien
 	return in
 }
 
+// postFrom posts and keeps the connection.
+func (h *house) postFrom(from string) (c *Client, status int) {
+	h.t.Helper()
+	c = h.dialFrom(from)
+	io.WriteString(c.Conn, "POST /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\nhi")
+	answer, err := http.ReadResponse(c.In, nil)
+	Check(h.t, err)
+	io.Copy(io.Discard, answer.Body)
+	return c, answer.StatusCode
+}
+
 func TestConnectionsPerAddress(t *testing.T) {
 	h := strictHouse(t, "--connections-per-address", "10", "--admin", "127.0.0.1:0")
 	mine := h.comeFrom("127.0.0.1", 40)
@@ -105,6 +116,20 @@ func TestConnectionsPerAddress(t *testing.T) {
 	for _, c := range silent {
 		c.Close()
 	}
+	// Who posts and keeps the connection is one of them, until it ends that.
+	h.eventually("ten may post", func() bool {
+		var posts []*Client
+		for range 10 {
+			if c, status := h.postFrom("127.0.0.1"); status == 200 {
+				posts = append(posts, c)
+			}
+		}
+		_, over := h.postFrom("127.0.0.1")
+		for _, c := range posts {
+			c.Close()
+		}
+		return len(posts) == 10 && over == 429
+	})
 	h.eventually("there is room again", func() bool { return len(h.comeFrom("127.0.0.1", 1)) == 1 })
 }
 
