@@ -115,6 +115,15 @@ func (p *Puddle) hangUpCall(i uint32) {
 	p.hands[i].call = uncounted
 }
 
+// cameCall counts a connection that another puddle had taken, whatever the
+// limits say.
+func (p *Puddle) cameCall(i uint32) {
+	if address := p.caller(i); address != "" {
+		p.hands[i].call = counted
+		p.questions.came = append(p.questions.came, address)
+	}
+}
+
 // toDesk has the desk keep what was granted to a connection that it is given.
 func (p *Puddle) toDesk(i uint32, address netip.AddrPort) {
 	if p.hands[i].call == counted {
@@ -136,7 +145,7 @@ func (p *Puddle) fromDesk(address netip.AddrPort) {
 
 // allCallers counts everybody here anew, for a supervisor that does not know.
 func (p *Puddle) allCallers() map[string]int {
-	p.questions.left = nil // of before
+	p.questions.came, p.questions.left = nil, nil // of before
 	all := map[string]int{}
 	for i := range p.hands {
 		if p.table.Sockets[i].ID == 0 || p.hands[i].call == asked {

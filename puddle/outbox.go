@@ -270,8 +270,8 @@ func (p *Puddle) waitFor(i uint32) {
 // it was given every chance to take more.
 func (p *Puddle) judge(i uint32) {
 	most := p.outboxMost(i)
-	if p.owed(i) <= most {
-		return
+	if p.owed(i) <= most || p.table.Sockets[i].Moves != 0 {
+		return // or it is on its way to another puddle, and hears nothing yet
 	}
 	id := p.table.Sockets[i].ID
 	if p.catchUp(i); p.table.Sockets[i].ID == id && p.owed(i) > most {

@@ -25,6 +25,7 @@ type questions struct {
 	pending  map[uint64]pending
 	asks     []ipc.Question // of this tick
 	released []ipc.Released // of this tick
+	came     []string       // of this tick: callers whose connection has moved here
 	left     []string       // of this tick: callers whose connection has ended
 }
 
@@ -41,11 +42,11 @@ func (p *Puddle) ask(q ipc.Question, then func(*ipc.Reply)) {
 // askAll sends what the tick wants to know in one word.
 func (p *Puddle) askAll() {
 	q := &p.questions
-	if p.untold || len(q.asks) == 0 && len(q.released) == 0 && len(q.left) == 0 {
+	if p.untold || len(q.asks) == 0 && len(q.released) == 0 && len(q.came) == 0 && len(q.left) == 0 {
 		return
 	}
-	word := ipc.FromPuddle{Questions: q.asks, Released: q.released, Left: q.left}
-	q.asks, q.released, q.left = nil, nil, nil
+	word := ipc.FromPuddle{Questions: q.asks, Released: q.released, Came: q.came, Left: q.left}
+	q.asks, q.released, q.came, q.left = nil, nil, nil, nil
 	p.say(word)
 }
 

@@ -35,20 +35,31 @@ func newCallers(settings schema.Settings) *callers {
 
 // call grants one connection more. after is when to try again, seconds.
 func (c *callers) call(slot int, address string, now time.Time) (refusal *schema.Refusal, after int) {
-	one := c.by[address]
-	if one == nil {
-		one = &caller{in: map[int]int{}}
-		c.by[address] = one
-	}
+	one := c.of(address)
 	if c.most > 0 && one.here >= c.most {
 		return &schema.Refusal{Code: schema.Full, Message: fmt.Sprintf("your address has %d connections, and no more are taken from one", one.here)}, limitRetry
 	}
 	if wait := c.early(one, now); wait > 0 {
 		return &schema.Refusal{Code: schema.Rate, Message: "too many connections from your address: open them more slowly"}, int((wait + time.Second - 1) / time.Second)
 	}
+	c.came(slot, address)
+	return nil, 0
+}
+
+func (c *callers) of(address string) *caller {
+	one := c.by[address]
+	if one == nil {
+		one = &caller{in: map[int]int{}}
+		c.by[address] = one
+	}
+	return one
+}
+
+// came counts a connection that a slot has.
+func (c *callers) came(slot int, address string) {
+	one := c.of(address)
 	one.here++
 	one.in[slot]++
-	return nil, 0
 }
 
 // early is how long a connection comes too soon for the pace; as many as the
@@ -87,11 +98,7 @@ func (c *callers) hold(slot int, has map[string]int) {
 		delete(one.in, slot)
 	}
 	for address, n := range has {
-		one := c.by[address]
-		if one == nil {
-			one = &caller{in: map[int]int{}}
-			c.by[address] = one
-		}
+		one := c.of(address)
 		one.in[slot] = n
 		one.here += n
 	}

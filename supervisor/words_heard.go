@@ -93,6 +93,9 @@ func (s *supervisor) spoken(slot *slot, from *process, word *ipc.FromPuddle) {
 	for _, released := range word.Released {
 		s.directory.release(slot.number, released)
 	}
+	for _, address := range word.Came {
+		s.callers.came(slot.number, address)
+	}
 	for _, address := range word.Left {
 		s.callers.left(slot.number, address)
 	}

@@ -98,6 +98,14 @@ func TestConnectionsPerAddress(t *testing.T) {
 		replace(t, h)
 		h.eventually(name+": nobody is let in over the limit", func() bool { return len(h.comeFrom("127.0.0.1", 1)) == 0 })
 	}
+	if out, errs, code := h.run("scale", "1"); code != 0 { // half of them move
+		t.Fatalf("scale: exit %d: %s%s", code, out, errs)
+	}
+	h.eventually("all are with one puddle", func() bool {
+		status, err := h.status()
+		return err == nil && len(status.Puddles) == 1 && status.Sequences == 20
+	})
+	h.eventually("moved: nobody is let in over the limit", func() bool { return len(h.comeFrom("127.0.0.1", 1)) == 0 })
 	for _, c := range mine {
 		c.Close()
 	}
