@@ -46,7 +46,8 @@ type Unkept struct{}
 type Held struct {
 	Rooms    []HeldRoom
 	Siblings []AskRegister
-	Last     bool // that was all: what is not in them is not held
+	Callers  map[string]int `msgpack:",omitempty"` // connections by address (AskCall); with Last
+	Last     bool           // that was all: what is not in them is not held
 }
 
 // HeldRoom is a room as Encode wrote it, and the grant by which it is held.

@@ -100,6 +100,8 @@ type FromPuddle struct {
 
 	Questions []Question `msgpack:",omitempty"`
 	Released  []Released `msgpack:",omitempty"`
+	Came      []string   `msgpack:",omitempty"` // addresses of connections that have moved here
+	Left      []string   `msgpack:",omitempty"` // addresses of connections that have ended (AskCall)
 	Carry     *Carry     `msgpack:",omitempty"`
 	Moving    *Moving    `msgpack:",omitempty"`
 	MoveDone  *MoveDone  `msgpack:",omitempty"`

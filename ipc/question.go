@@ -28,6 +28,7 @@ type Question struct {
 	Sibling  *AskSibling  `msgpack:",omitempty"`
 	Claim    *AskClaim    `msgpack:",omitempty"`
 	Claimed  *Claimed     `msgpack:",omitempty"`
+	Call     *AskCall     `msgpack:",omitempty"`
 }
 
 // Reply answers the Question of that ID. Refused stands alone; else the field
@@ -71,6 +72,11 @@ type Credential struct {
 	Password string
 	OTP      string
 }
+
+// AskCall asks for one connection more from an address, which is an IPv4
+// address or an IPv6 network. One that was granted is given back by its address
+// in FromPuddle.Left. Refused: full, rate.
+type AskCall struct{ Address string }
 
 // AskHome asks for a client's endpoint. Refused: not-found.
 type AskHome struct{ Client string }

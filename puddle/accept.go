@@ -83,9 +83,7 @@ func (p *Puddle) enrol(fd int32, address [16]byte, port uint16) (i uint32, ok bo
 	i, ok = p.table.TakeSocket()
 	if !ok {
 		p.table.Add(table.RefusedRow("limit"), 1)
-		full := reject(503, schema.Full, "the house is full: come back later")
-		send(fd, full.answer().append(nil))
-		unix.Close(int(fd))
+		p.turnAwayFull(fd)
 		return 0, false
 	}
 	p.makeHand(i)
@@ -99,7 +97,24 @@ func (p *Puddle) enrol(fd int32, address [16]byte, port uint16) (i uint32, ok bo
 	p.keep(i)
 	p.table.Add(table.StateGauge+table.Counter(schema.Handshake), 1)
 	p.schedule(i, p.now+seconds(p.settings.HeaderTime))
+	p.announce(i)
 	return i, true
+}
+
+// turnAwayFull answers a connection that there is no entry for. What it has
+// said is taken first: to close what was not read is a reset, which would
+// overtake the answer.
+func (p *Puddle) turnAwayFull(fd int32) {
+	buffer := p.unmasked[:]
+	for range p.settings.HeaderBytes/len(buffer) + 1 {
+		if n, _ := receive(fd, buffer); n < len(buffer) {
+			break
+		}
+	}
+	full := reject(503, schema.Full, "the house is full: come back later")
+	send(fd, full.answer().append(nil))
+	unix.Shutdown(int(fd), unix.SHUT_WR)
+	unix.Close(int(fd))
 }
 
 func (p *Puddle) makeHand(i uint32) {

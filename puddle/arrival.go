@@ -242,7 +242,7 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 	if a.wants {
 		lines = append(lines, "Porthouse-Sibling: "+a.key)
 	}
-	opened, err := upgrade(nil, a.req.head, a.echo, a.id, lines...)
+	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id, lines...)
 	if err != nil {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return
@@ -331,7 +331,7 @@ func (p *Puddle) opened101(a *arrival) {
 // turnBack ends an arrival with a refusal.
 func (p *Puddle) turnBack(a *arrival, refused rejection) {
 	a.done = true
-	p.table.Add(table.RefusedRow(string(refused.Code)), 1)
+	p.table.Add(table.RefusedRow(refused.counts()), 1)
 	var reply []byte
 	if refused.Message == refusedOrigin.Message {
 		reply = refused.answer().append(nil) // a foreign page hears no more

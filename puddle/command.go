@@ -26,13 +26,13 @@ type order struct {
 func (p *Puddle) obey(i uint32, m *message) taking {
 	st := p.stands(i)
 	st.spoke, st.stale = p.now, true
+	input := p.payload(m)
+	if m.op == ws.OpText && !m.isText(input) {
+		return notText
+	}
 	if st.piped {
 		p.table.Sockets[i].In += uint64(len(m.frames))
 		return taken
-	}
-	input := p.payload(m)
-	if m.op == ws.OpText && !validText(input) {
-		return notText
 	}
 	if st.speaks != format.Raw {
 		return p.envelope(i, m, input)
@@ -52,6 +52,9 @@ func (p *Puddle) obey(i uint32, m *message) taking {
 func (p *Puddle) envelope(i uint32, m *message, input []byte) taking {
 	st := p.stands(i)
 	st.spoke, st.stale = p.now, true
+	if m.op == ws.OpText && !m.isText(input) {
+		return notText
+	}
 	o := p.order(i, m)
 	if (m.op == ws.OpBinary) != (st.speaks == format.Msgpack) {
 		p.finish(o, failure("", &schema.Refusal{Code: schema.Malformed, Message: "JSON goes in text frames, msgpack in binary ones"}))
@@ -63,8 +66,6 @@ func (p *Puddle) envelope(i uint32, m *message, input []byte) taking {
 		o.command, refused = schema.ParseEnvelope(command)
 		p.run(o, refused)
 		return taken
-	case refused != nil && m.op == ws.OpText && !validText(input):
-		return notText
 	case refused != nil:
 		if o.command.Ref = send.Ref; !isCommand {
 			o.command.Do = "send"
@@ -220,7 +221,6 @@ func (p *Puddle) tell(i uint32, text says) {
 	}
 	if s := &p.table.Sockets[hears]; speaking(s.State) {
 		p.own(hears, p.replyFrame(p.speaks(hears), text), s.State, 0)
-		p.maySlow(hears)
 	}
 }
 

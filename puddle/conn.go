@@ -124,6 +124,7 @@ func (p *Puddle) free(i uint32) {
 		p.poll.dropSocket(s.FD)
 	}
 	fd := int(s.FD)
+	p.hangUpCall(i)
 	p.unkeep(i)
 	delete(p.guests, s.ID)
 	p.table.FreeSocket(i) // first, so that nobody takes it over
@@ -175,6 +176,9 @@ func (p *Puddle) read(i uint32) bool {
 	n, errno := receive(s.FD, buffer)
 	switch {
 	case errno == unix.EAGAIN:
+		return false
+	case n == 0 && errno == 0 && s.State == schema.Closing && s.Flags&table.FlagWaiting != 0:
+		p.busy(i) // it says no more, but it is still owed our close frame
 		return false
 	case errno != 0 || n == 0:
 		p.happen(i, ended)
@@ -257,6 +261,9 @@ func (p *Puddle) frames(i uint32, data []byte) {
 		}
 		end := sc.looked + size + int(h.Length)
 		if size == 0 || end > len(b) {
+			if size > 0 && !p.goodSoFar(&sc, h, b[sc.looked+size:]) {
+				p.happen(i, violated(schema.CloseUTF8, faultReason(schema.CloseUTF8)))
+			}
 			break
 		}
 		if h.OpCode.IsControl() {
@@ -266,11 +273,15 @@ func (p *Puddle) frames(i uint32, data []byte) {
 		if sc.frames == 0 {
 			sc.op = h.OpCode
 		}
+		if !(h.Fin && !sc.text.begun) && !p.goodSoFar(&sc, h, b[sc.looked+size:end]) || h.Fin && !sc.text.check.done() {
+			p.happen(i, violated(schema.CloseUTF8, faultReason(schema.CloseUTF8)))
+			break
+		}
 		sc.looked, sc.size, sc.frames = end, sc.size+int(h.Length), sc.frames+1
 		if !h.Fin {
 			continue
 		}
-		p.heard = message{op: sc.op, frames: b[:end], size: sc.size}
+		p.heard = message{op: sc.op, frames: b[:end], size: sc.size, text: sc.text.begun}
 		p.happen(i, heard)
 		sc = scan{}
 		switch p.verdict {
@@ -288,17 +299,29 @@ func (p *Puddle) frames(i uint32, data []byte) {
 	if s.ID != id {
 		return
 	}
-	if sc.frames > 0 {
+	if sc.frames > 0 || sc.text.begun {
 		p.scans[i] = sc
 	} else if len(p.scans) > 0 {
 		delete(p.scans, i)
 	}
 }
 
+// goodSoFar checks what has come of a data frame that does not end its message
+// or has not ended itself. It need not be looked at otherwise.
+func (p *Puddle) goodSoFar(sc *scan, h ws.Header, masked []byte) bool {
+	op := sc.op
+	if sc.frames == 0 {
+		op = h.OpCode
+	}
+	return op != ws.OpText || h.OpCode.IsControl() || sc.text.goOn(&p.unmasked, h, masked)
+}
+
 // misplaced judges a frame by what came before it in its message, and by the
 // limits.
 func (p *Puddle) misplaced(sc *scan, h ws.Header, most int) schema.CloseCode {
 	switch {
+	case h.OpCode.IsControl() && sc.frames > 0 && sc.controls >= max(p.settings.Fragments, controlsLeast):
+		return schema.ClosePolicy
 	case h.OpCode.IsControl():
 		return 0
 	case (h.OpCode == ws.OpContinuation) != (sc.frames > 0):
@@ -311,12 +334,16 @@ func (p *Puddle) misplaced(sc *scan, h ws.Header, most int) schema.CloseCode {
 	return 0
 }
 
+// controlsLeast is how many control frames may stand within a message, however
+// few fragments are taken: they are held until it ends, so there is a bound.
+const controlsLeast = 64
+
 func faultReason(code schema.CloseCode) string {
 	switch code {
 	case schema.CloseTooLarge:
 		return "the message is larger than this room takes"
 	case schema.ClosePolicy:
-		return "the message has too many fragments"
+		return "the message has too many frames"
 	case schema.CloseUTF8:
 		return "text must be UTF-8"
 	}
@@ -331,6 +358,7 @@ func (p *Puddle) control(i uint32, h ws.Header, masked []byte, sc *scan, end int
 	within := sc.frames > 0
 	if within {
 		sc.looked = end
+		sc.controls++
 	}
 	if after > s.Ctl { // else it was answered before the message was held up
 		var payload [controlMost]byte

@@ -41,7 +41,7 @@ func (p *Puddle) pass(i uint32, r *room.Room, m *message) taking {
 	m.copyTo(payload)
 	kind := format.Bytes
 	if m.op == ws.OpText {
-		if kind = format.Text; !validText(payload) {
+		if kind = format.Text; !m.text && !validText(payload) {
 			return notText
 		}
 	}

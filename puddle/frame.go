@@ -2,6 +2,7 @@ package puddle
 
 import (
 	"encoding/binary"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -37,7 +38,7 @@ func parseHeader(b []byte) (h ws.Header, size int, fault schema.CloseCode) {
 	case 127:
 		size += 8
 	}
-	if len(b) < size+4 {
+	if len(b) < size {
 		return h, 0, 0
 	}
 	switch short {
@@ -54,6 +55,9 @@ func parseHeader(b []byte) (h ws.Header, size int, fault schema.CloseCode) {
 		h.Length = int64(length)
 	default:
 		h.Length = short
+	}
+	if len(b) < size+4 {
+		return h, 0, 0
 	}
 	copy(h.Mask[:], b[size:])
 	return h, size + 4, 0
@@ -98,8 +102,11 @@ func controlFrame(into []byte, op ws.OpCode, payload []byte) []byte {
 // closePayload is a close frame's payload: code and reason (section 5.5.1).
 func closePayload(into []byte, code schema.CloseCode, reason string) []byte {
 	into = binary.BigEndian.AppendUint16(into[:0], uint16(code))
-	if len(reason) > controlMost-2 {
-		reason = reason[:controlMost-2]
+	for most := controlMost - 2; len(reason) > most; {
+		for most > 0 && !utf8.RuneStart(reason[most]) {
+			most-- // a reason is UTF-8 (section 5.5.1), also where it is cut
+		}
+		reason = reason[:most]
 	}
 	return append(into, reason...)
 }
@@ -125,10 +132,12 @@ func closeOf(payload []byte) schema.CloseCode {
 
 // scan is how far a fragmented message was looked at.
 type scan struct {
-	looked int // bytes behind In that are whole frames, checked
-	op     ws.OpCode
-	size   int // payload so far
-	frames int
+	looked   int // bytes behind In that are whole frames, checked
+	op       ws.OpCode
+	size     int // payload so far
+	frames   int
+	controls int // control frames among them
+	text     partText
 }
 
 // message is a whole message as it came: its frames, with control frames
@@ -137,7 +146,11 @@ type message struct {
 	op     ws.OpCode
 	frames []byte
 	size   int
+	text   bool // it was found to be UTF-8 as it came
 }
+
+// isText tells whether the payload, unmasked, is UTF-8.
+func (m *message) isText(payload []byte) bool { return m.text || validText(payload) }
 
 // copyTo writes the message's payload, unmasked.
 func (m *message) copyTo(b []byte) {

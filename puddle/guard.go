@@ -55,7 +55,6 @@ const (
 	refuseNoUpgrade
 	refuseUpgradeMethod
 	refuseUpgradeBody
-	refuseUpgradeList
 	refuseConnection
 	refuseNoProtocolVersion
 	refuseProtocolVersion
@@ -92,8 +91,7 @@ var refusals = [...]rejection{
 	refuseNoUpgrade:         reject(400, schema.Malformed, "a WebSocket handshake without Upgrade: websocket; a proxy in between must pass on Upgrade and Connection"),
 	refuseUpgradeMethod:     reject(405, schema.Unknown, "a WebSocket opens with GET (RFC 6455 section 4.1)"),
 	refuseUpgradeBody:       reject(400, schema.Malformed, "a WebSocket handshake has no body: neither Content-Length nor Transfer-Encoding"),
-	refuseUpgradeList:       reject(400, schema.Malformed, "Upgrade must name websocket and nothing else"),
-	refuseConnection:        reject(400, schema.Malformed, "Connection must have the token upgrade, on one line; a proxy in between must pass it on (RFC 6455 section 4.1)"),
+	refuseConnection:        reject(400, schema.Malformed, "Connection must be a list of tokens with upgrade among them; a proxy in between must pass it on (RFC 6455 section 4.1)"),
 	refuseNoProtocolVersion: reject(400, schema.Malformed, "Sec-WebSocket-Version is missing: send 13"),
 	refuseProtocolVersion:   reject(426, schema.Unavailable, "only Sec-WebSocket-Version 13 is spoken here"),
 	refuseKey:               reject(400, schema.Malformed, "Sec-WebSocket-Key must be there and be 16 bytes in base64 (RFC 6455 section 4.1)"),
@@ -136,7 +134,7 @@ var fieldRules = [fieldsKnown]struct {
 	fieldOrigin:     {"origin", true},
 	fieldAccept:     {"accept", false},
 	fieldConnection: {"connection", false},
-	fieldUpgrade:    {"upgrade", true},
+	fieldUpgrade:    {"upgrade", false},
 	fieldLength:     {"content-length", true},
 	fieldCoding:     {"transfer-encoding", false},
 	fieldKey:        {"sec-websocket-key", true},
@@ -209,6 +207,20 @@ func (l *fieldList) nextLine() bool {
 		}
 	}
 	return false
+}
+
+// lists tells whether an element of a field that is a list, over all its lines,
+// is token, in whatever case, and whether all are tokens. A protocol of Upgrade
+// may have a version behind a slash (RFC 9110 section 7.8).
+func (r *request) lists(f field, token string) (has, ok bool) {
+	ok = true
+	for elements := r.list(f); elements.next(); {
+		has = has || isName(elements.element, token)
+		for _, c := range elements.element {
+			ok = ok && (byteClasses[c]&tokenByte != 0 || c == '/' && f == fieldUpgrade)
+		}
+	}
+	return has, ok
 }
 
 // judge says what b, all that a connection has sent so far, is. The request
@@ -415,14 +427,14 @@ func (r *request) take(name, value []byte) verdict {
 
 // weigh judges a whole head by what its fields say together.
 func (r *request) weigh() verdict {
-	upgrade, _ := listHas(r.value(fieldUpgrade), "websocket")
+	upgrade, list := r.lists(fieldUpgrade, "websocket")
 	get := string(r.method) == "GET"
 	switch {
 	case !r.has(fieldHost):
 		return refuseNoHost
 	case r.has(fieldCoding) && r.has(fieldLength):
 		return refuseLengthAndCoding
-	case upgrade:
+	case upgrade && list:
 		return r.weighUpgrade()
 	case r.has(fieldKey), r.has(fieldVersion):
 		return refuseNoUpgrade
@@ -436,15 +448,13 @@ func (r *request) weigh() verdict {
 
 // weighUpgrade judges an opening handshake (RFC 6455 section 4.2.1).
 func (r *request) weighUpgrade() verdict {
-	connection, list := listHas(r.value(fieldConnection), "upgrade")
+	connection, list := r.lists(fieldConnection, "upgrade")
 	switch {
 	case string(r.method) != "GET":
 		return refuseUpgradeMethod
 	case r.has(fieldLength), r.has(fieldCoding):
 		return refuseUpgradeBody
-	case !isName(r.value(fieldUpgrade), "websocket"):
-		return refuseUpgradeList
-	case !connection, !list, r.repeated&(1<<fieldConnection) != 0:
+	case !connection, !list:
 		return refuseConnection
 	case !r.has(fieldVersion):
 		return refuseNoProtocolVersion

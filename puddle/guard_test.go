@@ -215,7 +215,7 @@ var heads = []struct {
 	{"two keys", opening + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", refuseRepeated},
 	{"the same key twice", opening + onKey + "\r\n", refuseRepeated},
 	{"two versions", opening + "Sec-WebSocket-Version: 8\r\n\r\n", refuseRepeated},
-	{"two Upgrades", opening + "Upgrade: websocket\r\n\r\n", refuseRepeated},
+	{"two Upgrades", opening + "Upgrade: websocket\r\n\r\n", verdictUpgrade},
 	{"two Origins", opening + "Origin: http://a\r\nOrigin: http://b\r\n\r\n", refuseRepeated},
 	{"handshake with a length", opening + "Content-Length: 5\r\n\r\nhello", refuseUpgradeBody},
 	{"handshake with length 0", opening + "Content-Length: 0\r\n\r\n", refuseUpgradeBody},
@@ -227,12 +227,12 @@ var heads = []struct {
 	{"no Upgrade", getChat + onHost + "Connection: Upgrade\r\n" + onVersion + onKey + "\r\n", refuseNoUpgrade},
 	{"another Upgrade", getChat + onHost + "Connection: Upgrade\r\nUpgrade: h2c\r\n" + onVersion + onKey + "\r\n", refuseNoUpgrade},
 	{"a key alone", getChat + onHost + onKey + "\r\n", refuseNoUpgrade},
-	{"Upgrade of two", getChat + onHost + "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n" + onVersion + onKey + "\r\n", refuseUpgradeList},
+	{"Upgrade of two", getChat + onHost + "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n" + onVersion + onKey + "\r\n", verdictUpgrade},
 	{"no Connection", getChat + onHost + "Upgrade: websocket\r\n" + onVersion + onKey + "\r\n", refuseConnection},
 	{"Connection: close", getChat + onHost + "Upgrade: websocket\r\nConnection: close\r\n" + onVersion + onKey + "\r\n", refuseConnection},
 	{"Connection: upgraded", getChat + onHost + "Upgrade: websocket\r\nConnection: upgraded\r\n" + onVersion + onKey + "\r\n", refuseConnection},
 	{"Connection, no list of tokens", getChat + onHost + "Upgrade: websocket\r\nConnection: \"x\", Upgrade\r\n" + onVersion + onKey + "\r\n", refuseConnection},
-	{"Connection on two lines", getChat + onHost + "Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n" + onVersion + onKey + "\r\n", refuseConnection},
+	{"Connection on two lines", getChat + onHost + "Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n" + onVersion + onKey + "\r\n", verdictUpgrade},
 	{"no version of the protocol", getChat + onHost + "Upgrade: websocket\r\nConnection: Upgrade\r\n" + onKey + "\r\n", refuseNoProtocolVersion},
 	{"version 8", getChat + onHost + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" + onKey + "\r\n", refuseProtocolVersion},
 	{"version 13, 8", getChat + onHost + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13, 8\r\n" + onKey + "\r\n", refuseProtocolVersion},
@@ -409,7 +409,7 @@ func FuzzGuard(f *testing.F) {
 		}
 		sameRequest(t, b, &req)
 		if v == verdictUpgrade {
-			response, err := upgrade(nil, req.head, "", 1)
+			response, err := upgrade(nil, req.upgradable(), "", 1)
 			if err != nil || !bytes.HasPrefix(response, []byte("HTTP/1.1 101 ")) {
 				t.Fatalf("not upgraded: %v %q", err, response)
 			}

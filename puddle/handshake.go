@@ -21,6 +21,15 @@ type rejection struct {
 	schema.Refusal
 	close schema.CloseCode // what a socket hears instead; 0: the status says it
 	after int              // seconds until the next try; 0: not said
+
+	reason string // it counts as (table.RefusedReasons); "": its code
+}
+
+func (r *rejection) counts() string {
+	if r.reason != "" {
+		return r.reason
+	}
+	return string(r.Code)
 }
 
 func reject(status int, code schema.ErrorCode, message string) rejection {
@@ -96,6 +105,26 @@ func isSecret(offer []byte) bool {
 	return bytes.HasPrefix(offer, []byte(tokenPrefix)) || bytes.HasPrefix(offer, []byte(siblingPrefix))
 }
 
+// upgradable is the head as the upgrader takes it, which wants Upgrade and
+// Connection on one line each, and nothing but websocket in Upgrade: theirs are
+// replaced by the plainest where that is not so.
+func (r *request) upgradable() []byte {
+	if r.repeated&(1<<fieldConnection|1<<fieldUpgrade) == 0 && isName(r.value(fieldUpgrade), "websocket") {
+		return r.head
+	}
+	start := len(r.head) - len("\r\n") - len(r.fields)
+	head := append(make([]byte, 0, len(r.head)+64), r.head[:start]...)
+	for rest := r.fields; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n') + 1
+		name := rest[:bytes.IndexByte(rest, ':')]
+		if f := knownField(name); f != fieldConnection && f != fieldUpgrade {
+			head = append(head, rest[:end]...)
+		}
+		rest = rest[end:]
+	}
+	return append(head, "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"...)
+}
+
 // upgrade appends the 101 to a head that the guard took for verdictUpgrade.
 // echo is the subprotocol to name in it, if any; lines are further header
 // lines, without CRLF. An error means that guard and upgrader disagree.
@@ -155,7 +184,7 @@ func turnAway(dst []byte, req *request, id schema.SequenceID, refused rejection)
 	if !req.has(fieldOrigin) || isReserved(req.path) {
 		return refused.answer().append(dst)
 	}
-	opened, err := upgrade(dst, req.head, echoAny(req), id)
+	opened, err := upgrade(dst, req.upgradable(), echoAny(req), id)
 	if err != nil {
 		return refused.answer().append(dst)
 	}

@@ -18,6 +18,9 @@ import (
 // openDesk lets plain HTTP be answered beside the loop.
 func (p *Puddle) openDesk() {
 	p.desk = newDesk(deskLimits{headBytes: p.settings.HeaderBytes, bodyMost: p.settings.PostBytes, plain: true, page: p.settings.Page}, p.box.putHit)
+	if p.settings.AddressSockets > 0 || p.settings.AddressPace.Limits() {
+		p.desk.left = func(address netip.AddrPort) { p.box.call(func() { p.fromDesk(address) }) }
+	}
 }
 
 // visitor is who hits.

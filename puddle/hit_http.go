@@ -67,6 +67,7 @@ func fill[T comparable](limit *T, otherwise T) { *limit = cmp.Or(*limit, otherwi
 type desk struct {
 	limits deskLimits
 	ask    func(hit)
+	left   func(netip.AddrPort) // a connection has ended
 	server *http.Server
 	held   atomic.Int64 // bytes of bodies
 
@@ -84,6 +85,7 @@ func newDesk(limits deskLimits, ask func(hit)) *desk {
 	d := &desk{
 		limits: limits,
 		ask:    ask,
+		left:   func(netip.AddrPort) {},
 		queue:  make(chan net.Conn, limits.connections),
 		empty:  make(chan struct{}),
 	}
@@ -130,7 +132,7 @@ func (d *desk) take(fd int, first []byte, address netip.AddrPort) error {
 		d.release()
 		return fmt.Errorf("desk: taking a connection of %s: %w", address, err)
 	}
-	return d.enqueue(newHitConn(inner, first, address, d.release))
+	return d.enqueue(newHitConn(inner, first, address, func() { d.release(); d.left(address) }))
 }
 
 func (d *desk) enqueue(c *hitConn) error {

@@ -168,6 +168,7 @@ func (p *Puddle) tellSome(rooms []uint32, from int) {
 				word.Siblings = append(word.Siblings, registration(st.key, p.table.Sockets[i].ID))
 			}
 		}
+		word.Callers = p.allCallers()
 	}
 	p.say(ipc.FromPuddle{Held: word})
 	if word.Last {

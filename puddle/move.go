@@ -453,6 +453,7 @@ func (p *Puddle) watchMoved(i uint32) {
 		return
 	}
 	s.Flags |= table.FlagWatched
+	p.cameCall(i)
 	p.schedule(i, p.now+1)
 	for _, r := range p.roomsOf(i) {
 		asker := p.before(i, &p.rooms[r].Facts, room.OnSocket)

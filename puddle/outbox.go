@@ -58,6 +58,7 @@ func (p *Puddle) owe(i uint32) {
 	if s.Flags&table.FlagWaiting == 0 {
 		p.owing = append(p.owing, i)
 	}
+	p.maySlow(i) // also who reads no pongs and no replies
 }
 
 // sendOwn sends the frames of the sockets' own.
@@ -269,8 +270,8 @@ func (p *Puddle) waitFor(i uint32) {
 // it was given every chance to take more.
 func (p *Puddle) judge(i uint32) {
 	most := p.outboxMost(i)
-	if p.owed(i) <= most {
-		return
+	if p.owed(i) <= most || p.table.Sockets[i].Moves != 0 {
+		return // or it is on its way to another puddle, and hears nothing yet
 	}
 	id := p.table.Sockets[i].ID
 	if p.catchUp(i); p.table.Sockets[i].ID == id && p.owed(i) > most {
@@ -281,7 +282,7 @@ func (p *Puddle) judge(i uint32) {
 // maySlow has a socket that waits judged at the end of the tick, when nobody
 // walks through the rooms that it may have to leave.
 func (p *Puddle) maySlow(i uint32) {
-	if p.table.Sockets[i].Flags&table.FlagWaiting != 0 {
+	if n := len(p.slow); p.table.Sockets[i].Flags&table.FlagWaiting != 0 && (n == 0 || p.slow[n-1] != i) {
 		p.slow = append(p.slow, i)
 	}
 }

@@ -74,10 +74,11 @@ type Puddle struct {
 	byName   map[string]uint32
 	openings map[uint32]*announcement
 	retiring []retired
-	answers  map[uint32]greeting // the 101s that are not sent yet
-	entries  map[uint32]*entry   // the ways into rooms under way
-	entering *entry              // the one that ends now
-	scans    map[uint32]scan     // fragmented messages
+	answers  map[uint32]greeting    // the 101s that are not sent yet
+	entries  map[uint32]*entry      // the ways into rooms under way
+	entering *entry                 // the one that ends now
+	scans    map[uint32]scan        // fragmented messages
+	atDesk   map[netip.AddrPort]int // connections that were granted, and that the desk has
 
 	standings []*standing         // beside table.Sockets
 	clients   map[string][]uint32 // sockets by client
@@ -110,8 +111,9 @@ type Puddle struct {
 	said         []byte // a reply
 	laid         laid
 	heard        message
-	verdict      taking // what was made of heard
-	fanning      bool   // a fan-out is under way: its batch is in scratch
+	verdict      taking          // what was made of heard
+	unmasked     [textPiece]byte // of a text that comes in pieces, unmasked
+	fanning      bool            // a fan-out is under way: its batch is in scratch
 }
 
 // garbagePercent is Go's: the heap is small and what handshakes leave in it
@@ -127,6 +129,7 @@ type hand struct {
 	due   uint32 // wheel
 	next  uint32
 	prev  uint32
+	call  call // of its connection, where those of an address are limited
 }
 
 // Run serves until the supervisor says stop or is gone.
@@ -166,7 +169,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		now:      coarseNow(),
 		begun:    time.Now(), epoch: monotonic(),
 		byName: map[string]uint32{}, openings: map[uint32]*announcement{},
-		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{},
+		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{}, atDesk: map[netip.AddrPort]int{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
 		guests:    map[schema.SequenceID]uint32{},
 		questions: questions{pending: map[uint64]pending{}},

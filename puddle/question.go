@@ -25,6 +25,8 @@ type questions struct {
 	pending  map[uint64]pending
 	asks     []ipc.Question // of this tick
 	released []ipc.Released // of this tick
+	came     []string       // of this tick: callers whose connection has moved here
+	left     []string       // of this tick: callers whose connection has ended
 }
 
 var noAnswer = schema.Refusal{Code: schema.Unavailable, Message: "the house does not answer just now: try again"}
@@ -40,11 +42,11 @@ func (p *Puddle) ask(q ipc.Question, then func(*ipc.Reply)) {
 // askAll sends what the tick wants to know in one word.
 func (p *Puddle) askAll() {
 	q := &p.questions
-	if p.untold || len(q.asks) == 0 && len(q.released) == 0 {
+	if p.untold || len(q.asks) == 0 && len(q.released) == 0 && len(q.came) == 0 && len(q.left) == 0 {
 		return
 	}
-	word := ipc.FromPuddle{Questions: q.asks, Released: q.released}
-	q.asks, q.released = nil, nil
+	word := ipc.FromPuddle{Questions: q.asks, Released: q.released, Came: q.came, Left: q.left}
+	q.asks, q.released, q.came, q.left = nil, nil, nil, nil
 	p.say(word)
 }
 

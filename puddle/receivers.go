@@ -145,7 +145,6 @@ func (p *Puddle) ownMessage(i uint32, l *laid) {
 	s := &p.table.Sockets[i]
 	p.own(i, l.frame(p.speaks(i)), s.State, 0)
 	p.table.Add(table.Deliveries, 1)
-	p.maySlow(i)
 }
 
 // toSome gives a parcel to those members of a room that it names.
@@ -278,7 +277,6 @@ func (p *Puddle) directHere(l *laid, b *bond, from uint32) (reached int) {
 		}
 		if !p.redo.done(hears) {
 			p.own(hears, l.frame(speaks), p.table.Sockets[hears].State, 0)
-			p.maySlow(hears)
 			p.table.Add(table.Deliveries, 1)
 		}
 		reached++

@@ -23,7 +23,9 @@ func (p *Puddle) request(i uint32, data []byte) {
 		p.answerPlain(i, refused.answer().append(nil), string(refused.Code))
 		return
 	}
-	p.forwarded(s, &req)
+	if p.forwarded(s, &req); p.holdsOn(i) {
+		return
+	}
 	if v == verdictUpgrade {
 		p.upgrade(i, &req)
 		return
@@ -50,8 +52,10 @@ func (p *Puddle) plain(i uint32, req *request, data []byte) {
 		s := &p.table.Sockets[i]
 		address := netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), s.Port)
 		first := append([]byte(nil), data...)
+		p.toDesk(i, address)
 		fd := p.partWith(i)
 		if err := p.desk.take(fd, first, address); err != nil {
+			p.fromDesk(address)
 			p.log.Debug("a request was not taken", "error", err)
 		}
 	}

@@ -50,7 +50,7 @@ func (p *Puddle) publishRaw(i uint32, m *message) taking {
 	input := p.payload(m)
 	one := parcel{from: i, who: p.identity(i), id: s.ID, message: format.Message{Kind: format.Bytes, Data: input}}
 	if m.op == ws.OpText {
-		if one.message.Kind = format.Text; !validText(input) {
+		if one.message.Kind = format.Text; !m.isText(input) {
 			return notText
 		}
 	}

@@ -57,7 +57,7 @@ func (p *Puddle) pair(a *arrival, main uint32) {
 	st := p.stands(a.i)
 	st.speaks, st.main, st.who = a.speaks, main, first.who
 	first.sibling = a.i
-	opened, err := upgrade(nil, a.req.head, a.echo, a.id)
+	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id)
 	if err != nil {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return
@@ -97,6 +97,7 @@ func (p *Puddle) partWith(i uint32) (fd int) {
 	p.unschedule(i)
 	p.forgetStanding(i)
 	delete(p.scans, i)
+	p.hangUpCall(i)
 	p.unkeep(i)
 	p.table.FreeSocket(i)
 	p.hands[i] = hand{next: none, prev: none}

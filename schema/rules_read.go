@@ -162,10 +162,17 @@ func isOriginEntry(entry string) bool {
 
 func readRate(p *Patch, value json.RawMessage) ErrorCode {
 	text, ok := stringValue(value)
+	pace, is := ParsePace(text)
+	p.values.Rate = pace
+	return verdictOf(ok && is)
+}
+
+// ParsePace reads a pace such as "20/s" or "100/m".
+func ParsePace(text string) (pace Pace, ok bool) {
 	count, unit, _ := strings.Cut(text, "/")
 	n, whole := number(count, 1, RateMost)
-	p.values.Rate = Pace{Count: uint32(n), Per: paceUnits[unit]}
-	return verdictOf(ok && whole && p.values.Rate.Per > 0)
+	pace = Pace{Count: uint32(n), Per: paceUnits[unit]}
+	return pace, whole && pace.Per > 0
 }
 
 var paceUnits = map[string]uint32{"s": 1000, "m": 60000}

@@ -30,6 +30,9 @@ type Settings struct {
 	PostBytes    int // the body of a POST, bytes
 	SocketRooms  int // rooms that one socket may be in
 	CommandRate  int // commands a second from one socket; four times as many at once
+
+	AddressSockets int  // connections of one address at once, in the whole house; 0: no limit
+	AddressPace    Pace // and how many may begin
 }
 
 // Who may make a room by walking in (--transient).

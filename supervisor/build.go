@@ -47,7 +47,7 @@ func empty(config Config) *supervisor {
 	s := &supervisor{
 		config: config, log: config.Log, begun: time.Now(),
 		tables: &tables{}, rooms: census{}, closings: closings{},
-		handovers: newHandovers(), siblings: newSiblings(), moves: newMoves(), gather: newGathering(), claims: newClaims(), hits: newHits(), passes: newPasses(), changes: newChanges(),
+		handovers: newHandovers(), siblings: newSiblings(), callers: newCallers(config.Settings), moves: newMoves(), gather: newGathering(), claims: newClaims(), hits: newHits(), passes: newPasses(), changes: newChanges(),
 		reports: make(chan report, SlotsMost), pokes: make(chan int), errands: make(chan errand),
 		leave: make(chan struct{}),
 	}

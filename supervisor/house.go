@@ -113,6 +113,7 @@ type supervisor struct {
 	verifier  verifier   // may be used from everywhere
 	directory *directory
 	siblings  *siblings
+	callers   *callers
 	claims    *claims
 	hits      *hits
 	passes    *passes  // locks itself

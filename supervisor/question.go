@@ -68,6 +68,8 @@ func (s *supervisor) question(q *ipc.Question, a asking) {
 	case q.Claimed != nil:
 		s.claims.claimed(q.Claimed)
 		s.answer(a, ipc.Reply{})
+	case q.Call != nil:
+		s.askCall(a, q.Call)
 	default:
 		s.refuse(a, &schema.Refusal{Code: schema.Unknown, Message: "the supervisor does not know this question: it is another version"})
 	}

@@ -282,6 +282,7 @@ func (s *supervisor) clearUp(slot *slot) {
 	s.vacate(slot, func(table.News) {})
 	s.directory.vacate(slot.number)
 	s.siblings.vacate(slot.number)
+	s.callers.hold(slot.number, nil)
 	s.hits.vacate(slot.number)
 	s.countRooms()
 	if err := slot.table.Reset(); err != nil {

@@ -193,6 +193,7 @@ func (s *supervisor) held(slot *slot, word *ipc.Held) {
 		s.siblings.register(&word.Siblings[n], slot.number, time.Now())
 	}
 	if word.Last {
+		s.callers.hold(slot.number, word.Callers)
 		s.directory.reconcile(slot.number, slot.has)
 		slot.has, slot.inherited = nil, false
 		s.recount(slot)

@@ -93,6 +93,12 @@ func (s *supervisor) spoken(slot *slot, from *process, word *ipc.FromPuddle) {
 	for _, released := range word.Released {
 		s.directory.release(slot.number, released)
 	}
+	for _, address := range word.Came {
+		s.callers.came(slot.number, address)
+	}
+	for _, address := range word.Left {
+		s.callers.left(slot.number, address)
+	}
 	switch {
 	case word.HitDone != nil:
 		s.hits.done(word.HitDone)
@@ -132,5 +138,6 @@ func (s *supervisor) carry(word *ipc.Carry, descriptors []int) {
 func (s *supervisor) expire() {
 	now := time.Now()
 	s.claims.expire(now)
+	s.callers.expire(now)
 	s.siblings.expire(now, s.registry.known)
 }

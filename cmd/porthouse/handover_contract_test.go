@@ -12,44 +12,47 @@ import (
 	. "github.com/porthouse/porthouse/puddle/puddletest"
 )
 
+// replacements are the ways in which a puddle is replaced.
+var replacements = map[string]func(*testing.T, *house){
+	"reload": func(t *testing.T, h *house) {
+		if out, errs, code := h.run("reload"); code != 0 {
+			t.Fatalf("reload: status %d: %s%s", code, out, errs)
+		}
+	},
+	"upgrade": func(t *testing.T, h *house) {
+		if out, errs, code := h.run("upgrade"); code != 0 {
+			t.Fatalf("upgrade: status %d: %s%s", code, out, errs)
+		}
+		h.eventually("the house is up again", func() bool {
+			status, err := h.status()
+			return err == nil && status.State == "up"
+		})
+	},
+	"kill": func(t *testing.T, h *house) {
+		status, err := h.status()
+		Check(t, err)
+		for _, p := range status.Puddles {
+			syscall.Kill(p.Pid, syscall.SIGKILL)
+		}
+		h.eventually("all serve again", func() bool {
+			now, err := h.status()
+			if err != nil {
+				return false
+			}
+			for n, p := range now.Puddles {
+				if p.Pid == 0 || p.Pid == status.Puddles[n].Pid || p.Generation == status.Puddles[n].Generation {
+					return false
+				}
+			}
+			return true
+		})
+	},
+}
+
 // TestEverythingMoves has a socket of each kind in the middle of something
 // when its puddle is replaced, and expects it to go on as if nothing was.
 func TestEverythingMoves(t *testing.T) {
-	for name, replace := range map[string]func(*testing.T, *house){
-		"reload": func(t *testing.T, h *house) {
-			if out, errs, code := h.run("reload"); code != 0 {
-				t.Fatalf("reload: status %d: %s%s", code, out, errs)
-			}
-		},
-		"upgrade": func(t *testing.T, h *house) {
-			if out, errs, code := h.run("upgrade"); code != 0 {
-				t.Fatalf("upgrade: status %d: %s%s", code, out, errs)
-			}
-			h.eventually("the house is up again", func() bool {
-				status, err := h.status()
-				return err == nil && status.State == "up"
-			})
-		},
-		"kill": func(t *testing.T, h *house) {
-			status, err := h.status()
-			Check(t, err)
-			for _, p := range status.Puddles {
-				syscall.Kill(p.Pid, syscall.SIGKILL)
-			}
-			h.eventually("all serve again", func() bool {
-				now, err := h.status()
-				if err != nil {
-					return false
-				}
-				for n, p := range now.Puddles {
-					if p.Pid == 0 || p.Pid == status.Puddles[n].Pid || p.Generation == status.Puddles[n].Generation {
-						return false
-					}
-				}
-				return true
-			})
-		},
-	} {
+	for name, replace := range replacements {
 		t.Run(name, func(t *testing.T) { everythingMoves(t, name, replace) })
 	}
 }

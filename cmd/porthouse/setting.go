@@ -96,6 +96,9 @@ func settings() []setting {
 			size(4*kib, gib, func(c *configuration) *int { return &c.limits().OutboxBytes })},
 		{"sockets", "`N` sockets of one puddle", strconv.Itoa(l.Sockets), one,
 			whole(1, 1<<24, func(c *configuration) *int { return &c.limits().Sockets })},
+		{"connections-per-address", "`N` connections that one address may have at once, in the whole house; 0: as many as it likes", "0", one,
+			whole(0, 1<<24, func(c *configuration) *int { return &c.limits().AddressSockets })},
+		{"handshakes-per-address", "`PACE` at which one address may open connections, such as 20/s or 100/m", "any", one, setAddressPace},
 		{"log-bytes", "`SIZE` of a puddle's log of what happens; a power of two", sizeText(l.LogBytes), one, setLogBytes},
 		{"slab-bytes", "`SIZE` of all partial messages and outboxes of one puddle", sizeText(l.SlabBytes), one,
 			size(64*kib, tib, func(c *configuration) *int { return &c.limits().SlabBytes })},
@@ -173,6 +176,15 @@ func setLogLevel(c *configuration, text string) error {
 	if err := c.house.LogLevel.UnmarshalText([]byte(text)); err != nil {
 		return fmt.Errorf("%q is none of debug, info, warn, error", text)
 	}
+	return nil
+}
+
+func setAddressPace(c *configuration, text string) error {
+	pace, ok := schema.ParsePace(text)
+	if !ok {
+		return fmt.Errorf("%q is no pace such as 20/s or 100/m", text)
+	}
+	c.limits().AddressPace = pace
 	return nil
 }
 
