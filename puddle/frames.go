@@ -9,7 +9,7 @@ import (
 
 // laid is a message as each protocol's frame, made once for all receivers.
 type laid struct {
-	message *format.Message
+	message format.Message
 	head    format.Head
 	frames  [room.Lanes][]byte // nil: not made
 	bodies  [room.Lanes][]byte // memory
@@ -18,7 +18,7 @@ type laid struct {
 // lay begins a message; its frames are made when they are asked for.
 func (p *Puddle) lay(m *format.Message, head format.Head) *laid {
 	l := &p.laid
-	l.message, l.head = m, head
+	l.message, l.head = *m, head
 	for lane := range l.frames {
 		l.frames[lane] = l.frames[lane][:0]
 	}
@@ -32,7 +32,7 @@ func (l *laid) frame(speaks format.Protocol) []byte {
 	}
 	body := l.message.Data
 	if speaks != format.Raw {
-		l.bodies[speaks] = format.AppendMessage(l.bodies[speaks][:0], speaks, &l.head, l.message)
+		l.bodies[speaks] = format.AppendMessage(l.bodies[speaks][:0], speaks, &l.head, &l.message)
 		body = l.bodies[speaks]
 	}
 	frame := l.frames[speaks]

@@ -113,6 +113,7 @@ type Puddle struct {
 	heard        message
 	verdict      taking          // what was made of heard
 	unmasked     [textPiece]byte // of a text that comes in pieces, unmasked
+	parcel       parcel          // what a raw member says
 	fanning      bool            // a fan-out is under way: its batch is in scratch
 }
 

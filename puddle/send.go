@@ -48,7 +48,8 @@ func (p *Puddle) publish(i uint32, m *message) taking {
 func (p *Puddle) publishRaw(i uint32, m *message) taking {
 	s := &p.table.Sockets[i]
 	input := p.payload(m)
-	one := parcel{from: i, who: p.identity(i), id: s.ID, message: format.Message{Kind: format.Bytes, Data: input}}
+	one := &p.parcel
+	*one = parcel{from: i, who: p.identity(i), id: s.ID, message: format.Message{Kind: format.Bytes, Data: input}}
 	if m.op == ws.OpText {
 		if one.message.Kind = format.Text; !m.isText(input) {
 			return notText
@@ -65,7 +66,7 @@ func (p *Puddle) publishRaw(i uint32, m *message) taking {
 		if n == len(rooms)-1 {
 			one.settles = end
 		}
-		if refused, worse := p.deliverTo(&one, r); refused != nil {
+		if refused, worse := p.deliverTo(one, r); refused != nil {
 			p.table.Add(table.RefusedRow(string(refused.Code)), 1)
 			p.tell(i, failure("send", refused).text("room", p.rooms[r].Name))
 			if worse != taken {
