@@ -37,19 +37,20 @@ const MovedMost = 128
 
 // Moved is one socket on its way.
 type Moved struct {
-	ID    schema.SequenceID
-	State schema.State
-	In    uint64 // inbound offset behind the last settled message
-	Ctl   uint64 // behind the last settled control frame
-	Sent  uint64 // bytes that it was sent
-	Part  []byte `msgpack:",omitempty"` // what it said behind In
-	Owed  []byte `msgpack:",omitempty"` // what it is owed, behind Sent
-	Heard uint32 // seconds of the monotonic clock
-	Since int64  // Unix ms
-	Addr  [16]byte
-	Port  uint16
-	Self  []byte      `msgpack:",omitempty"` // a Self without its rooms
-	Rooms []MovedRoom `msgpack:",omitempty"`
+	ID     schema.SequenceID
+	State  schema.State
+	In     uint64 // inbound offset behind the last settled message
+	Ctl    uint64 // behind the last settled control frame
+	Sent   uint64 // bytes that it was sent
+	Part   []byte `msgpack:",omitempty"` // what it said behind In
+	Owed   []byte `msgpack:",omitempty"` // what it is owed, behind Sent
+	Heard  uint32 // seconds of the monotonic clock
+	Since  int64  // Unix ms
+	Addr   [16]byte
+	Port   uint16
+	Agreed uint8       `msgpack:",omitempty"`
+	Self   []byte      `msgpack:",omitempty"` // a Self without its rooms
+	Rooms  []MovedRoom `msgpack:",omitempty"`
 }
 
 // MovedRoom is a room that it is in.

@@ -242,6 +242,9 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 	if a.wants {
 		lines = append(lines, "Porthouse-Sibling: "+a.key)
 	}
+	if agreed := p.agree(a); agreed != "" {
+		lines = append(lines, agreed)
+	}
 	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id, lines...)
 	if err != nil {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
@@ -253,6 +256,21 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 		return
 	}
 	p.arriveInLobby(a)
+}
+
+// agree negotiates extensions, and gives the line that the 101 tells them by.
+func (p *Puddle) agree(a *arrival) (line string) {
+	s := &p.table.Sockets[a.i]
+	s.Agreed = 0
+	if p.settings.DeflateLeast == 0 {
+		return ""
+	}
+	agreed, answer := negotiateDeflate(&a.req)
+	if agreed == 0 {
+		return ""
+	}
+	s.Agreed = agreed
+	return "Sec-WebSocket-Extensions: " + answer
 }
 
 // settleIn gives the socket its standing, unless it is an anonymous raw one

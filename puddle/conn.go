@@ -252,6 +252,9 @@ func (p *Puddle) frames(i uint32, data []byte) {
 			break
 		}
 		h, size, fault := parseHeader(b[sc.looked:])
+		if fault == 0 && h.Rsv != 0 && !(s.Agreed&table.Inflates != 0 && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary)) {
+			fault = schema.CloseProtocol
+		}
 		if fault == 0 && size > 0 {
 			fault = p.misplaced(&sc, h, most)
 		}
@@ -271,7 +274,7 @@ func (p *Puddle) frames(i uint32, data []byte) {
 			continue
 		}
 		if sc.frames == 0 {
-			sc.op = h.OpCode
+			sc.op, sc.deflated = h.OpCode, h.Rsv != 0
 		}
 		if !(h.Fin && !sc.text.begun) && !p.goodSoFar(&sc, h, b[sc.looked+size:end]) || h.Fin && !sc.text.check.done() {
 			p.happen(i, violated(schema.CloseUTF8, faultReason(schema.CloseUTF8)))
@@ -282,6 +285,12 @@ func (p *Puddle) frames(i uint32, data []byte) {
 			continue
 		}
 		p.heard = message{op: sc.op, frames: b[:end], size: sc.size, text: sc.text.begun}
+		if sc.deflated {
+			if fault := p.inflate(&p.heard, most); fault != 0 {
+				p.happen(i, violated(fault, faultReason(fault)))
+				break
+			}
+		}
 		p.happen(i, heard)
 		sc = scan{}
 		switch p.verdict {
@@ -309,11 +318,11 @@ func (p *Puddle) frames(i uint32, data []byte) {
 // goodSoFar checks what has come of a data frame that does not end its message
 // or has not ended itself. It need not be looked at otherwise.
 func (p *Puddle) goodSoFar(sc *scan, h ws.Header, masked []byte) bool {
-	op := sc.op
+	op, deflated := sc.op, sc.deflated
 	if sc.frames == 0 {
-		op = h.OpCode
+		op, deflated = h.OpCode, h.Rsv != 0
 	}
-	return op != ws.OpText || h.OpCode.IsControl() || sc.text.goOn(&p.unmasked, h, masked)
+	return op != ws.OpText || deflated || h.OpCode.IsControl() || sc.text.goOn(&p.unmasked, h, masked)
 }
 
 // misplaced judges a frame by what came before it in its message, and by the
@@ -326,12 +335,33 @@ func (p *Puddle) misplaced(sc *scan, h ws.Header, most int) schema.CloseCode {
 		return 0
 	case (h.OpCode == ws.OpContinuation) != (sc.frames > 0):
 		return schema.CloseProtocol
-	case h.Length > int64(most-sc.size):
+	case h.Length > int64(wireMost(most, sc.deflated || h.Rsv != 0)-sc.size):
 		return schema.CloseTooLarge
 	case sc.frames >= p.settings.Fragments:
 		return schema.ClosePolicy
 	}
 	return 0
+}
+
+// wireMost is how long a message may be on the wire: compressed, what cannot be
+// made shorter is a little longer (RFC 1951 section 3.2.4).
+func wireMost(most int, deflated bool) int {
+	if deflated {
+		return most + most>>8 + 64
+	}
+	return most
+}
+
+// inflate puts a compressed message's payload in the place of its frames'.
+func (p *Puddle) inflate(m *message, most int) (fault schema.CloseCode) {
+	plain, fault := p.deflate.inflate(m, most)
+	if fault == 0 {
+		m.plain, m.size = plain, len(plain)
+		if plain == nil {
+			m.plain = []byte{}
+		}
+	}
+	return fault
 }
 
 // controlsLeast is how many control frames may stand within a message, however

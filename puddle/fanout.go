@@ -45,11 +45,15 @@ func (p *Puddle) pass(i uint32, r *room.Room, m *message) taking {
 			return notText
 		}
 	}
+	if r.Compressed() { // it is too short to be compressed
+		record.Sizes[room.Protocols] = uint32(size)
+		record.Shared = 1 << room.Protocols
+	}
 	p.makeExplicit(i) // it does not hear its own
 	record.Op, record.Room, record.Peers = opOf(uint8(m.op), kind, false), s.Room, r.Peers
 	record.Socket, record.ID = i, s.ID
 	record.In, record.Ctl = s.In+uint64(len(m.frames)), s.Ctl
-	record.Base = s.Base - uint64(size)
+	record.Base, record.Lane = s.Base-uint64(size), s.Lane
 	record.Sizes[table.LaneRaw] = uint32(size)
 	p.addToRoom(r, record, i)
 	p.table.Add(table.Received, 1)

@@ -16,8 +16,16 @@ const frameHeaderMost = 10
 // controlMost is the longest payload of a control frame (section 5.5).
 const controlMost = 125
 
+// RSV1 says that a message is compressed (RFC 7692 section 6): in ws.Header, and
+// in a frame's first byte.
+const (
+	rsv1    = 4
+	rsv1Bit = 0x40
+)
+
 // parseHeader reads the header of a client's frame. size 0: it is not all
-// there. fault is a close code if no more bytes can make it right.
+// there. fault is a close code if no more bytes can make it right. RSV1 of a
+// data frame is judged elsewhere.
 func parseHeader(b []byte) (h ws.Header, size int, fault schema.CloseCode) {
 	if len(b) < 2 {
 		return h, 0, 0
@@ -27,7 +35,8 @@ func parseHeader(b []byte) (h ws.Header, size int, fault schema.CloseCode) {
 	short := int64(b[1] & 0x7f)
 	control := h.OpCode.IsControl()
 	switch {
-	case h.Rsv != 0, h.OpCode.IsReserved(), !h.Masked,
+	case h.Rsv&^rsv1 != 0, h.OpCode.IsReserved(), !h.Masked,
+		control && h.Rsv != 0,
 		control && (!h.Fin || short > controlMost):
 		return h, 0, schema.CloseProtocol
 	}
@@ -137,6 +146,7 @@ type scan struct {
 	size     int // payload so far
 	frames   int
 	controls int // control frames among them
+	deflated bool
 	text     partText
 }
 
@@ -146,7 +156,8 @@ type message struct {
 	op     ws.OpCode
 	frames []byte
 	size   int
-	text   bool // it was found to be UTF-8 as it came
+	text   bool   // it was found to be UTF-8 as it came
+	plain  []byte // its payload, inflated; nil: it is in frames
 }
 
 // isText tells whether the payload, unmasked, is UTF-8.
@@ -154,6 +165,10 @@ func (m *message) isText(payload []byte) bool { return m.text || validText(paylo
 
 // copyTo writes the message's payload, unmasked.
 func (m *message) copyTo(b []byte) {
+	if m.plain != nil {
+		copy(b, m.plain)
+		return
+	}
 	for rest := m.frames; len(rest) > 0; {
 		h, size, _ := parseHeader(rest)
 		end := size + int(h.Length)

@@ -11,18 +11,42 @@ import (
 type laid struct {
 	message format.Message
 	head    format.Head
-	frames  [room.Lanes][]byte // nil: not made
+	frames  [room.Lanes][]byte // empty: not made
 	bodies  [room.Lanes][]byte // memory
+	deflate *deflater
 }
 
 // lay begins a message; its frames are made when they are asked for.
 func (p *Puddle) lay(m *format.Message, head format.Head) *laid {
 	l := &p.laid
-	l.message, l.head = *m, head
+	l.message, l.head, l.deflate = *m, head, &p.deflate
 	for lane := range l.frames {
 		l.frames[lane] = l.frames[lane][:0]
 	}
 	return l
+}
+
+// inLane is the message as those in a lane hear it; shared tells whether that is
+// the frame of the plain lane. It holds until the next lay.
+func (l *laid) inLane(lane uint8) (frame []byte, shared bool) {
+	plain := l.frame(format.Protocol(lane % room.Protocols))
+	if lane < room.Protocols {
+		return plain, false
+	}
+	if len(l.frames[lane]) > 0 {
+		return l.frames[lane], false
+	}
+	body := frameBody(plain)
+	if !l.deflate.worth(len(body)) {
+		return plain, true
+	}
+	short := l.deflate.compress(body)
+	if short == nil {
+		return plain, true
+	}
+	l.frames[lane] = frameOf(l.frames[lane], ws.OpCode(plain[0]&0xf), short)
+	l.frames[lane][0] |= rsv1Bit
+	return l.frames[lane], false
 }
 
 // frame is the message as a protocol's frame; it holds until the next lay.
@@ -35,14 +59,18 @@ func (l *laid) frame(speaks format.Protocol) []byte {
 		l.bodies[speaks] = format.AppendMessage(l.bodies[speaks][:0], speaks, &l.head, &l.message)
 		body = l.bodies[speaks]
 	}
-	frame := l.frames[speaks]
+	l.frames[speaks] = frameOf(l.frames[speaks], opcodeOf(speaks, l.message.Kind), body)
+	return l.frames[speaks]
+}
+
+// frameOf writes a frame, into memory that it may use if that is large enough.
+func frameOf(frame []byte, op ws.OpCode, body []byte) []byte {
 	if size := frameSize(len(body)); cap(frame) < size {
 		frame = make([]byte, size, 2*size)
 	} else {
 		frame = frame[:size]
 	}
-	copy(putHeader(frame, opcodeOf(speaks, l.message.Kind), len(body)), body)
-	l.frames[speaks] = frame
+	copy(putHeader(frame, op, len(body)), body)
 	return frame
 }
 

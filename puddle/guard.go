@@ -52,6 +52,7 @@ const (
 	refuseCoding
 	refuseBody
 	refuseProtocolList
+	refuseExtensions
 	refuseNoUpgrade
 	refuseUpgradeMethod
 	refuseUpgradeBody
@@ -88,6 +89,7 @@ var refusals = [...]rejection{
 	refuseBody:            reject(400, schema.Malformed, "GET and HEAD take no body"),
 
 	refuseProtocolList:      reject(400, schema.Malformed, "Sec-WebSocket-Protocol must be tokens with commas between them (RFC 6455 section 4.1)"),
+	refuseExtensions:        reject(400, schema.Malformed, "Sec-WebSocket-Extensions must be names with parameters, commas between them (RFC 6455 section 9.1)"),
 	refuseNoUpgrade:         reject(400, schema.Malformed, "a WebSocket handshake without Upgrade: websocket; a proxy in between must pass on Upgrade and Connection"),
 	refuseUpgradeMethod:     reject(405, schema.Unknown, "a WebSocket opens with GET (RFC 6455 section 4.1)"),
 	refuseUpgradeBody:       reject(400, schema.Malformed, "a WebSocket handshake has no body: neither Content-Length nor Transfer-Encoding"),
@@ -120,6 +122,7 @@ const (
 	fieldKey
 	fieldVersion
 	fieldProtocol
+	fieldExtensions
 	fieldAuthorization
 	fieldWant
 	fieldForwardedFor
@@ -140,6 +143,7 @@ var fieldRules = [fieldsKnown]struct {
 	fieldKey:        {"sec-websocket-key", true},
 	fieldVersion:    {"sec-websocket-version", true},
 	fieldProtocol:   {"sec-websocket-protocol", false},
+	fieldExtensions: {"sec-websocket-extensions", false},
 
 	fieldAuthorization: {"authorization", true},
 	fieldWant:          {"porthouse-want", false},
@@ -420,6 +424,10 @@ func (r *request) take(name, value []byte) verdict {
 	case fieldProtocol:
 		if _, ok = listHas(value, ""); !ok {
 			return refuseProtocolList
+		}
+	case fieldExtensions:
+		if !isExtensionList(value) {
+			return refuseExtensions
 		}
 	}
 	return passed

@@ -247,6 +247,11 @@ var heads = []struct {
 	{"key of words", getChat + onHost + "Upgrade: websocket\r\nConnection: Upgrade\r\n" + onVersion + "Sec-WebSocket-Key: this is 24 characters!!!\r\n\r\n", refuseKey},
 	{"subprotocols, no tokens", opening + "Sec-WebSocket-Protocol: a b\r\n\r\n", refuseProtocolList},
 	{"subprotocols, quoted", opening + "Sec-WebSocket-Protocol: \"a\"\r\n\r\n", refuseProtocolList},
+	{"extensions, a parameter without a name", opening + "Sec-WebSocket-Extensions: permessage-deflate; =1\r\n\r\n", refuseExtensions},
+	{"extensions, nothing behind a semicolon", opening + "Sec-WebSocket-Extensions: permessage-deflate;\r\n\r\n", refuseExtensions},
+	{"extensions, a name with a value", opening + "Sec-WebSocket-Extensions: foo=1, permessage-deflate\r\n\r\n", refuseExtensions},
+	{"extensions, half a quote", opening + "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=\"10\r\n\r\n", refuseExtensions},
+	{"extensions, all forms", opening + "Sec-WebSocket-Extensions: foo, , bar; a; b=c;d=\"e\"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", verdictUpgrade},
 	{"subprotocols, second line no tokens", opening + "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: (b)\r\n\r\n", refuseProtocolList},
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/room"
 )
 
 // What a peer says, taken in.
@@ -219,7 +220,7 @@ func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 		return nil
 	}
 	r := p.rooms[n]
-	if len(item.Extra) > 0 || !r.OnlyRaw() {
+	if len(item.Extra) > 0 || !p.asItCame(r, len(frameBody(item.Frame))) {
 		return p.onRoomMessage(from, item, n)
 	}
 	record := p.reserve(table.Message, 0, len(item.Frame))
@@ -230,6 +231,10 @@ func (p *Puddle) onMessage(from *peer, item *ipc.MeshItem) error {
 	record.Op, record.Room = item.Op, n
 	record.From, record.Heard = uint8(from.slot+1), item.Position
 	record.Sizes[table.LaneRaw] = uint32(len(item.Frame))
+	if r.Compressed() {
+		record.Sizes[room.Protocols] = uint32(len(item.Frame))
+		record.Shared = 1 << room.Protocols
+	}
 	p.addToRoom(r, record, table.NoSocket)
 	p.countFor(from, item, p.seated(r))
 	return nil

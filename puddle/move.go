@@ -285,7 +285,7 @@ func (p *Puddle) pack(i uint32) (ipc.Moved, bool) {
 	}
 	moved := ipc.Moved{
 		ID: s.ID, State: s.State, In: s.In, Ctl: s.Ctl, Sent: p.table.StreamLength(s) - uint64(len(owed)),
-		Part: slices.Clone(p.part0(s)), Owed: owed, Heard: s.Heard, Since: s.Since, Addr: s.Addr, Port: s.Port,
+		Part: slices.Clone(p.part0(s)), Owed: owed, Heard: s.Heard, Since: s.Since, Addr: s.Addr, Port: s.Port, Agreed: s.Agreed,
 	}
 	if st == nil {
 		for _, r := range p.roomsOf(i) {
@@ -355,7 +355,7 @@ func (p *Puddle) enrolMoved(moved *ipc.Moved, fd int) uint32 {
 	s := &p.table.Sockets[i]
 	*s = table.Socket{
 		FD: int32(fd), State: schema.Handshake, Room: table.NoRoom, Heard: moved.Heard, Moves: table.Arriving,
-		Since: moved.Since, Addr: moved.Addr, Port: moved.Port, In: moved.In, Ctl: moved.Ctl, Base: moved.Sent,
+		Since: moved.Since, Addr: moved.Addr, Port: moved.Port, In: moved.In, Ctl: moved.Ctl, Base: moved.Sent, Agreed: moved.Agreed,
 	}
 	if len(moved.Part) > 0 && !p.table.Grow(&s.Part, 0, s.In, moved.Part) {
 		p.table.FreeSocket(i)

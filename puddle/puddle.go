@@ -114,7 +114,8 @@ type Puddle struct {
 	verdict      taking          // what was made of heard
 	unmasked     [textPiece]byte // of a text that comes in pieces, unmasked
 	parcel       parcel          // what a raw member says
-	fanning      bool            // a fan-out is under way: its batch is in scratch
+	deflate      deflater
+	fanning      bool // a fan-out is under way: its batch is in scratch
 }
 
 // garbagePercent is Go's: the heap is small and what handshakes leave in it
@@ -173,6 +174,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		answers: map[uint32]greeting{}, entries: map[uint32]*entry{}, scans: map[uint32]scan{}, atDesk: map[netip.AddrPort]int{},
 		clients: map[string][]uint32{}, expiring: map[uint32]bool{}, receipts: map[uint64]*receipt{},
 		guests:    map[schema.SequenceID]uint32{},
+		deflate:   deflater{least: start.Settings.DeflateLeast, most: start.Settings.DeflateMost},
 		questions: questions{pending: map[uint64]pending{}},
 		mesh:      ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
 	}

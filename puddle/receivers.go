@@ -92,11 +92,15 @@ func (p *Puddle) signed(one *parcel, record *table.Record) {
 // commitLaid commits a message with the frames that members and peers need.
 func (p *Puddle) commitLaid(r *room.Room, n uint32, l *laid, extra []byte, sign func(*table.Record), sender *uint32) (*table.Record, uint64) {
 	var frames [room.Lanes][]byte
+	shared := [room.Lanes]bool{}
 	size := 0
 	for lane := range uint8(room.Lanes) {
 		if r.Speaks(lane) || lane == table.LaneRaw && r.Peers != 0 {
-			frames[lane] = l.frame(format.Protocol(lane))
-			size += len(frames[lane])
+			frames[lane], shared[lane] = l.inLane(lane)
+			shared[lane] = shared[lane] && frames[lane-room.Protocols] != nil
+			if !shared[lane] {
+				size += len(frames[lane])
+			}
 		}
 	}
 	record := p.reserve(table.Message, len(extra), size)
@@ -107,8 +111,12 @@ func (p *Puddle) commitLaid(r *room.Room, n uint32, l *laid, extra []byte, sign 
 	copy(p.table.ExtraBytes(at, record), extra)
 	into := p.table.Bytes(at, record)[:0]
 	for lane, frame := range frames {
-		into = append(into, frame...)
 		record.Sizes[lane] = uint32(len(frame))
+		if shared[lane] {
+			record.Shared |= 1 << lane
+		} else {
+			into = append(into, frame...)
+		}
 	}
 	record.Room = n
 	sign(record)
@@ -143,7 +151,7 @@ func (p *Puddle) ownMessage(i uint32, l *laid) {
 		return
 	}
 	s := &p.table.Sockets[i]
-	p.own(i, l.frame(p.speaks(i)), s.State, 0)
+	p.own(i, p.frameFor(i, l), s.State, 0)
 	p.table.Add(table.Deliveries, 1)
 }
 

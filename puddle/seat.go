@@ -115,7 +115,7 @@ func (p *Puddle) respond(i uint32, response []byte) {
 // sitInLane seats a socket that is in no other room.
 func (p *Puddle) sitInLane(i, r uint32, response []byte, after uint64) {
 	s, h := &p.table.Sockets[i], &p.hands[i]
-	lane := uint8(p.speaks(i))
+	lane := p.laneFor(i)
 	length := p.table.StreamLength(s)
 	record := p.joinRecord(i, r, response, after)
 	record.Lane = lane

@@ -30,7 +30,7 @@ type parcel struct {
 func (p *Puddle) publish(i uint32, m *message) taking {
 	s, st := &p.table.Sockets[i], p.standing(i)
 	if s.Room != table.NoRoom && (st == nil || st.speaks == format.Raw && st.who == nil) {
-		if r := p.rooms[s.Room]; r.Easy && r.OnlyRaw() {
+		if r := p.rooms[s.Room]; r.Easy && p.asItCame(r, m.size) {
 			return p.pass(i, r, m)
 		}
 	}
@@ -42,6 +42,12 @@ func (p *Puddle) publish(i uint32, m *message) taking {
 		return p.envelope(i, m, p.payload(m))
 	}
 	return p.publishRaw(i, m)
+}
+
+// asItCame tells whether a room's members hear a message of so many bytes in
+// one raw frame, the same for all.
+func (p *Puddle) asItCame(r *room.Room, size int) bool {
+	return r.OnlyRaw() && !(r.Compressed() && p.deflate.worth(size))
 }
 
 // publishRaw judges what a raw member says and gives it to each of its rooms.

@@ -57,7 +57,11 @@ func (p *Puddle) pair(a *arrival, main uint32) {
 	st := p.stands(a.i)
 	st.speaks, st.main, st.who = a.speaks, main, first.who
 	first.sibling = a.i
-	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id)
+	lines := []string{}
+	if agreed := p.agree(a); agreed != "" {
+		lines = append(lines, agreed)
+	}
+	opened, err := upgrade(nil, a.req.upgradable(), a.echo, a.id, lines...)
 	if err != nil {
 		p.turnBack(a, reject(400, schema.Malformed, err.Error()))
 		return

@@ -99,6 +99,20 @@ func (p *Puddle) speaks(i uint32) format.Protocol {
 	return format.Raw
 }
 
+// laneFor is the lane of a room that a socket sits in.
+func (p *Puddle) laneFor(i uint32) uint8 {
+	if p.table.Sockets[i].Agreed&table.Deflates != 0 {
+		return uint8(p.speaks(i)) + room.Protocols
+	}
+	return uint8(p.speaks(i))
+}
+
+// frameFor is a message as a socket hears it.
+func (p *Puddle) frameFor(i uint32, l *laid) []byte {
+	frame, _ := l.inLane(p.laneFor(i))
+	return frame
+}
+
 // identity is who a socket is; nobody if it is anonymous.
 func (p *Puddle) identity(i uint32) schema.Identity {
 	if st := p.standing(i); st != nil && st.who != nil {

@@ -31,6 +31,9 @@ type Settings struct {
 	SocketRooms  int // rooms that one socket may be in
 	CommandRate  int // commands a second from one socket; four times as many at once
 
+	DeflateLeast int // bytes of a message that is compressed for who has agreed to it (RFC 7692); 0: nothing is agreed to
+	DeflateMost  int // longer ones are sent as they are, bytes
+
 	AddressSockets int  // connections of one address at once, in the whole house; 0: no limit
 	AddressPace    Pace // and how many may begin
 }
@@ -63,6 +66,8 @@ func DefaultSettings() Settings {
 		LogBytes:     16 << 20,
 		SlabBytes:    1 << 30,
 		FanoutSlice:  256,
+		DeflateLeast: 256,
+		DeflateMost:  64 << 10,
 		PostBytes:    1 << 20,
 		SocketRooms:  256,
 		CommandRate:  50,

@@ -49,7 +49,8 @@ type Record struct {
 	Heard  uint64        // of From's log, after it
 	Sizes  [Lanes]uint32 // of a message: how much of Frame is each lane's, in their order
 	Lane   uint8         // of a join; of a message the lane that its sender sits in and does not hear it, or LaneNone
-	_      [3]byte
+	Shared uint8         // of a message: a bit for each compressed lane whose frame is its plain lane's
+	_      [2]byte
 }
 
 const align = 8
@@ -190,9 +191,14 @@ func (t *Table) Bytes(position uint64, r *Record) []byte {
 
 // LaneBytes are the frame of one lane, in the ring.
 func (t *Table) LaneBytes(position uint64, r *Record, lane uint8) []byte {
+	if r.Shared&(1<<lane) != 0 {
+		lane -= Protocols
+	}
 	from := uint32(0)
 	for before := range lane {
-		from += r.Sizes[before]
+		if r.Shared&(1<<before) == 0 {
+			from += r.Sizes[before]
+		}
 	}
 	return t.Bytes(position, r)[from : from+r.Sizes[lane] : from+r.Sizes[lane]]
 }

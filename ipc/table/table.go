@@ -17,7 +17,7 @@ import (
 const (
 	magic = 0x65737568_74726f70 // "porthouse", as far as it fits
 	// Layout is the version of everything in the memfd.
-	Layout = 3
+	Layout = 4
 	// Slots is how many puddles a house can have: a peer is a bit of a word.
 	Slots = 64
 
@@ -143,11 +143,23 @@ type Socket struct {
 	Done   uint32 // bytes of Spill that are with the kernel; where the table is frozen
 	Behind uint64 // bytes of its room's stream that it is owed, with its own messages among them; where the table is frozen
 	Self   Span   // who it is, where that is more than an anonymous raw one in one room
+	Agreed uint8  // extensions of its opening handshake
+	_      [7]byte
 }
 
-// Lanes is how many byte streams a room has, one a protocol: a message is in
-// each of them as that protocol's frame.
-const Lanes = 3
+// What a socket has agreed to (RFC 7692).
+const (
+	Inflates uint8 = 1 << iota // it may send compressed messages
+	Deflates                   // it is sent compressed ones
+)
+
+// Lanes is how many byte streams a room has: one a protocol, in which a message
+// is that protocol's frame, and behind these one a protocol whose frames are
+// compressed where that is worth it.
+const Lanes = 2 * Protocols
+
+// Protocols is how many protocols sockets speak.
+const Protocols = 3
 
 // LaneRaw is the stream of raw frames, which peers are told.
 const LaneRaw = 0

@@ -8,8 +8,13 @@ import (
 	"github.com/porthouse/porthouse/schema"
 )
 
-// Lanes is how many protocols members speak: a lane each.
-const Lanes = 3
+// Protocols is how many protocols members speak, and Lanes how many lanes they
+// sit in: one each for those who hear it as it is, and one each, behind these,
+// for those who hear it compressed.
+const (
+	Protocols = 3
+	Lanes     = 2 * Protocols
+)
 
 // Room is one room in one puddle.
 type Room struct {
@@ -61,10 +66,22 @@ func (r *Room) Members() int {
 	return n
 }
 
-// OnlyRaw tells whether raw frames are all that members here hear.
+// OnlyRaw tells whether raw frames, compressed or not, are all that members
+// here hear.
 func (r *Room) OnlyRaw() bool {
-	return len(r.wide) == 0 && (r.lanes[1] == nil || r.lanes[1].Members() == 0) && (r.lanes[2] == nil || r.lanes[2].Members() == 0)
+	if len(r.wide) > 0 {
+		return false
+	}
+	for lane := range uint8(Lanes) {
+		if lane%Protocols != 0 && r.Speaks(lane) {
+			return false
+		}
+	}
+	return true
 }
+
+// Compressed tells whether members here hear raw frames compressed.
+func (r *Room) Compressed() bool { return r.Speaks(Protocols) }
 
 // Speaks tells whether a lane has members here.
 func (r *Room) Speaks(lane uint8) bool { return r.lanes[lane] != nil && r.lanes[lane].Members() > 0 }
