@@ -585,7 +585,7 @@ class House extends Line {
   _encode(item) {
     if (item.data === undefined) throw new PorthouseError("malformed", "nothing to send")
     item.client = this.client
-    if (item.key === undefined && item.receipt && item.client) item.key = `${this.#key}.${item.number.toString(36)}`
+    if (item.key === undefined && this._options.retry && item.receipt && item.client) item.key = `${this.#key}.${item.number.toString(36)}`
     return this.#codec.encode({
       room: item.room?._said, data: item.data, to: item.to,
       ref: item.receipt ? item.number.toString(36) : undefined, key: item.key || undefined,
