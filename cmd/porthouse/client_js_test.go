@@ -50,7 +50,7 @@ func TestClientJS(t *testing.T) {
 		t.Skip("there is no node: scripts/clients.sh installs it")
 	}
 	if _, err := os.Stat(filepath.Join(clientJS, "node_modules", "ws")); err != nil {
-		t.Skip("there is no package ws: run npm ci in schema/client/js, or scripts/clients.sh")
+		t.Skip("there is no package ws: run npm install in schema/client/js, or scripts/clients.sh")
 	}
 	executable, err := os.Executable()
 	Check(t, err)
