@@ -238,8 +238,10 @@ type Claimed struct {
 	Receivers   int
 }
 
-// House is where addresses lead. It is said before Serve and when it changes.
+// House is where addresses lead. It is said before Serve, to a puddle that is
+// taken over, and when it changes.
 type House struct {
+	Memory    string   // names the memory of claimed keys: another one has forgotten them
 	Primary   string   // "": every host is the primary one
 	Origins   []string // pages that may speak to a lobby: the rule origins where no room said otherwise
 	Endpoints []Endpoint

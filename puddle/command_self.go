@@ -106,7 +106,7 @@ func (p *Puddle) doWhoami(o *order) {
 	s, st := &p.table.Sockets[i], p.stands(i)
 	rooms, _ := json.Marshal(p.roomNames(i))
 	text := ok("whoami").text("sequence", s.ID.String()).client("client", p.identity(i).Client).
-		text("state", s.State.String()).json("rooms", rooms)
+		text("state", s.State.String()).json("rooms", rooms).text("house", p.house.Memory)
 	if st.key != "" {
 		text = text.text("sibling", st.key)
 	}

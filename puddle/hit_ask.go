@@ -104,7 +104,7 @@ func (v *visit) answer() hitAnswer {
 	}
 	switch {
 	case v.kind == hitFile:
-		return v.show(page.At(v.path))
+		return v.show(page.At(v.path, v.limits.page))
 	case v.kind == hitPlain && v.browser:
 		a := v.consult(v.hit)
 		if a.shows {

@@ -14,10 +14,10 @@ func (t target) showsPage() bool { return t.kind == targetLobby || t.kind == tar
 // showsPage tells whether a GET is answered with the page or a file of it.
 func (p *Puddle) showsPage(req *request, to lead) bool {
 	switch {
+	case page.At(string(req.path), p.settings.Page) != nil:
+		return true
 	case !p.settings.Page:
 		return false
-	case page.At(string(req.path)) != nil:
-		return true
 	}
 	return to.showsPage() && accepts(req, htmlPage) && !accepts(req, eventStream)
 }

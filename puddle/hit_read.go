@@ -71,7 +71,7 @@ func (v *visit) route() *hitAnswer {
 		v.kind = hitHost
 	case !v.limits.plain:
 		return wrongMethod(v.path)
-	case v.limits.page && page.At(v.path) != nil:
+	case page.At(v.path, v.limits.page) != nil:
 		v.kind = hitFile
 	case hasAccept(v.r.Header, eventStream):
 		return refuseHit(http.StatusNotAcceptable, schema.Unavailable, "no text/event-stream yet: open a WebSocket")

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"container/list"
+	"crypto/rand"
 	"time"
 
 	"github.com/porthouse/porthouse/ipc"
@@ -14,6 +15,7 @@ const (
 
 // claims are the keys of messages that were sent lately.
 type claims struct {
+	name  string // tells these from another supervisor's, which knows none of them
 	byKey map[claimKey]*list.Element
 	order *list.List // of *claim, the oldest first
 }
@@ -29,7 +31,7 @@ type claim struct {
 	receivers int
 }
 
-func newClaims() *claims { return &claims{map[claimKey]*list.Element{}, list.New()} }
+func newClaims() *claims { return &claims{rand.Text()[:13], map[claimKey]*list.Element{}, list.New()} }
 
 // claim tells what became of the message that had a key first, or that it is
 // this one.

@@ -131,6 +131,7 @@ func (s *supervisor) relink(slot *slot, pid int) error {
 	slot.beenUp, slot.upSince = true, time.Now()
 	slot.state, slot.since = serving, time.Now()
 	slot.beat = slot.table.Heartbeat()
+	s.say(slot, s.addresses())
 	return nil
 }
 

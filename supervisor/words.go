@@ -23,7 +23,7 @@ func (s *supervisor) tellAll(word ipc.ToPuddle) { s.tell(^slotSet(0), word) }
 
 // addresses is the word of where addresses lead.
 func (s *supervisor) addresses() ipc.ToPuddle {
-	h := &ipc.House{Primary: s.config.Primary, Origins: s.book.Defaults(false).Origins}
+	h := &ipc.House{Memory: s.claims.name, Primary: s.config.Primary, Origins: s.book.Defaults(false).Origins}
 	for _, e := range s.book.Endpoints() {
 		h.Endpoints = append(h.Endpoints, ipc.Endpoint{Host: e.Host, Name: e.Name, Room: e.Room, Client: e.Client})
 	}

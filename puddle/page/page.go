@@ -45,9 +45,6 @@ var files = map[string]*File{
 	"/-/page.svg": file("image/svg+xml", icon),
 }
 
-// At is the file that the page asks for at a path, nil: there is none.
-func At(path string) *File { return files[path] }
-
 func file(kind string, body []byte) *File {
 	sum := sha256.Sum256(body)
 	return &File{Type: kind, ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, Body: body}
@@ -59,7 +56,13 @@ func (f *File) Header(h http.Header) {
 	h.Set("Content-Type", f.Type)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("ETag", f.ETag)
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if f == Client {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", "ETag")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	} else {
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	}
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", Policy)
