@@ -1,6 +1,8 @@
 package puddle
 
 import (
+	"syscall"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/gobwas/ws"
@@ -136,6 +138,10 @@ func (p *Puddle) serveLane(lane *room.Lane, number uint8, budget int) int {
 		batch := lane.Batch()
 		frames := p.framesOf(batch, number)
 		for budget > 0 {
+			if p.ring != nil && min(budget, lane.Waiting()) >= ringLeast {
+				budget -= p.deliverMany(lane, frames, len(batch), budget)
+				continue
+			}
 			member, ok := lane.Next()
 			if !ok {
 				break
@@ -171,7 +177,45 @@ func (p *Puddle) deliver(lane *room.Lane, i uint32, frames []byte, messages int)
 		return
 	}
 	n, errno := send(s.FD, frames)
-	if n == len(frames) {
+	p.delivered(lane, i, len(frames), messages, n, errno)
+}
+
+// deliverMany sends a batch to as many members as one call does, at most so
+// many, and returns how many these were.
+func (p *Puddle) deliverMany(lane *room.Lane, frames []byte, messages, most int) (n int) {
+	ring := p.ring
+	ring.late = ring.late[:0]
+	for ; n < most && !ring.full(); n++ {
+		member, ok := lane.Next()
+		if !ok {
+			break
+		}
+		if s := &p.table.Sockets[member]; s.Flags&(table.FlagWaiting|table.FlagExplicit) != 0 {
+			ring.late = append(ring.late, member)
+		} else {
+			ring.add(member, s.FD, frames)
+		}
+	}
+	for k := range ring.submit() {
+		taken, errno := ring.result(k)
+		if errno == unix.ECANCELED { // the ring is broken: go on without
+			p.ring = nil
+			taken, errno = send(p.table.Sockets[ring.members[k]].FD, frames)
+		}
+		p.delivered(lane, ring.members[k], len(frames), messages, taken, errno)
+	}
+	for _, member := range ring.late { // these may change who is here: nothing is queued any more
+		if p.table.Sockets[member].Flags&(table.FlagWaiting|table.FlagExplicit) != 0 {
+			p.deliver(lane, member, frames, messages)
+		}
+	}
+	return n
+}
+
+// delivered notes what the kernel has taken of a batch.
+func (p *Puddle) delivered(lane *room.Lane, i uint32, size, messages, n int, errno syscall.Errno) {
+	s := &p.table.Sockets[i]
+	if n == size {
 		p.table.Add(table.Deliveries, messages)
 		return
 	}

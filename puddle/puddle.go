@@ -115,7 +115,8 @@ type Puddle struct {
 	unmasked     [textPiece]byte // of a text that comes in pieces, unmasked
 	parcel       parcel          // what a raw member says
 	deflate      deflater
-	fanning      bool // a fan-out is under way: its batch is in scratch
+	ring         *ring // nil: there is none, each send is a call
+	fanning      bool  // a fan-out is under way: its batch is in scratch
 }
 
 // garbagePercent is Go's: the heap is small and what handshakes leave in it
@@ -200,6 +201,11 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 			return nil, fmt.Errorf("listener %d: %w", fd, err)
 		}
 		p.listeners = append(p.listeners, listener{fd: fd})
+	}
+	if start.Settings.Ring {
+		if p.ring, err = newRing(); err != nil {
+			p.log.Debug("no ring: each send is a call of its own", "reason", err)
+		}
 	}
 	p.poll, err = newPoller(func(err error) {
 		p.log.Error("the loop ended", "error", err)

@@ -31,6 +31,8 @@ type Settings struct {
 	SocketRooms  int // rooms that one socket may be in
 	CommandRate  int // commands a second from one socket; four times as many at once
 
+	Ring bool // sends to many are one call (io_uring), where the kernel lets
+
 	DeflateLeast int // bytes of a message that is compressed for who has agreed to it (RFC 7692); 0: nothing is agreed to
 	DeflateMost  int // longer ones are sent as they are, bytes
 
@@ -66,6 +68,7 @@ func DefaultSettings() Settings {
 		LogBytes:     16 << 20,
 		SlabBytes:    1 << 30,
 		FanoutSlice:  256,
+		Ring:         true,
 		DeflateLeast: 256,
 		DeflateMost:  64 << 10,
 		PostBytes:    1 << 20,

@@ -60,6 +60,7 @@ func settings() []setting {
 		{"jwt-audience", "`NAME` that must be among a JWT's aud", "no aud", one, setAudience},
 		{"jwt-issuer", "`NAME` that must be a JWT's iss", "any", one, setIssuer},
 		{"page", "`on` or off: what a browser is shown of the house and its rooms", "on", one, setPage},
+		{"io-uring", "`on`, where the kernel allows it, or off: a message to many members is one call into the kernel", "on", one, setRing},
 		{"gather", "rooms of at most `N` members gather in one puddle; 0: they do not", "64", one, setGather},
 		{"unkept", "no keepers: sockets end with their puddle, and reload is refused; to see what keepers cost", "", toggle, setUnkept},
 		{"drain", "`TIME` that a stop waits for sockets to end", d.Drain.String(), one,
@@ -157,6 +158,14 @@ func setPage(c *configuration, text string) error {
 		return fmt.Errorf("%q is neither on nor off", text)
 	}
 	c.limits().Page = text == "on"
+	return nil
+}
+
+func setRing(c *configuration, text string) error {
+	if text != "on" && text != "off" {
+		return fmt.Errorf("%q is neither on nor off", text)
+	}
+	c.limits().Ring = text == "on"
 	return nil
 }
 

@@ -35,6 +35,9 @@ type Lane struct {
 // Members is how many members are here.
 func (l *Lane) Members() int { return len(l.members) }
 
+// Waiting is how many members wait for the batch under way.
+func (l *Lane) Waiting() int { return l.waiting }
+
 // Member is who sits in a seat.
 func (l *Lane) Member(seat uint32) uint32 { return l.members[seat] }
 

@@ -55,6 +55,15 @@ func kept(flags string) []side {
 	}
 }
 
+// ringed is a load in a house that sends to many with one call, and in one that
+// calls for each.
+func ringed(flags string) []side {
+	return []side{
+		{name: "io_uring", server: porthouse, flags: words(flags)},
+		{name: "send", server: porthouse, up: []string{"--io-uring", "off"}, flags: words(flags)},
+	}
+}
+
 // gathered is a load over two puddles in a house whose small rooms gather, and
 // in one where they do not.
 func gathered(flags string) []side {
@@ -111,6 +120,8 @@ var scenarios = []scenario{
 	{name: "kept", sides: kept("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "kept-handshakes", sides: kept("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
 	{name: "kept-resting", sides: kept("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "ring", sides: ringed("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "ring-burst-16", sides: ringed("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "mixed", sides: mixed(""), figures: []figure{cpuDelivery, deliveries}},
 	{name: "mixed-burst-16", sides: mixed("-burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "logins", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
