@@ -83,19 +83,20 @@ func (p *Puddle) onFence(from *peer, item *ipc.MeshItem) error {
 
 // halt hears a peer no further, until the move is over.
 func (p *Puddle) halt(from *peer) {
-	from.halted = true
+	from.halted = p.move
 	if from.fd >= 0 {
 		p.poll.change(from.fd, 0)
 	}
 }
 
-// hearOn hears everybody again.
-func (p *Puddle) hearOn() {
+// hearOn hears everybody again whom a move has halted; not who waits already
+// for the next one.
+func (p *Puddle) hearOn(m *move) {
 	for _, from := range p.peers {
-		if from == nil || !from.halted {
+		if from == nil || from.halted != m {
 			continue
 		}
-		from.halted = false
+		from.halted = nil
 		if from.fd < 0 {
 			continue
 		}

@@ -34,7 +34,7 @@ type peer struct {
 	counts []countOf       // of its messages, not yet told
 	acked  uint64          // its log: acknowledged to it
 	taught map[uint32]bool // rooms that it was told how to call, over this link
-	halted bool            // it is not heard, until a move is over
+	halted *move           // it is not heard, until this one is over
 }
 
 // mark is a position that a batch ended at, and the bytes of records in it.

@@ -39,7 +39,7 @@ func (p *Puddle) onPeer(from *peer) {
 
 // listenTo takes the batches in that are whole.
 func (p *Puddle) listenTo(from *peer) error {
-	if from.halted {
+	if from.halted != nil {
 		return nil
 	}
 	if cap(from.in)-len(from.in) < meshRead/4 {
@@ -63,7 +63,7 @@ func (p *Puddle) listenTo(from *peer) error {
 // takeWhole takes the batches in that have come, as far as it may.
 func (p *Puddle) takeWhole(from *peer) error {
 	rest := from.in
-	for !from.halted {
+	for from.halted == nil {
 		size, err := ipc.BatchSize(rest)
 		if err != nil {
 			return err

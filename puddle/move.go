@@ -557,15 +557,14 @@ func (p *Puddle) endMove() {
 		p.rooms[r].Visitors--
 		p.closeIfEmpty(r)
 	}
-	if !m.still {
-		return
+	if m.still {
+		if err := p.poll.watch(p.poll.set, readable, func(netpoll.EpollEvent) { p.onSockets() }); err != nil {
+			p.log.Error("cannot watch the sockets", "error", err)
+		}
+		p.openDoors()
 	}
-	if err := p.poll.watch(p.poll.set, readable, func(netpoll.EpollEvent) { p.onSockets() }); err != nil {
-		p.log.Error("cannot watch the sockets", "error", err)
-	}
-	p.openDoors()
 	p.box.call(func() { // not within what a peer tells
-		p.hearOn()
+		p.hearOn(m)
 		for _, heard := range m.words {
 			p.onWord(heard.word, heard.descriptors)
 		}
@@ -577,7 +576,7 @@ func (p *Puddle) endMove() {
 
 // moveBroken: the link with a peer has ended.
 func (p *Puddle) moveBroken(from *peer) {
-	from.halted = false
+	from.halted = nil
 	if p.standsStill() {
 		p.refuseMove("a link between puddles broke")
 	}

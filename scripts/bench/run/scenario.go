@@ -55,6 +55,15 @@ func kept(flags string) []side {
 	}
 }
 
+// besideLarge is a load of small rooms beside one of 10,000 members that hears
+// five messages a second, and the same alone.
+func besideLarge(flags string) []side {
+	return []side{
+		{name: "beside", server: porthouse, beside: words("-mode chat -rooms 1 -members 10000 -senders 1 -rate 5 -room large-"), flags: words(flags)},
+		{name: "alone", server: porthouse, flags: words(flags)},
+	}
+}
+
 // ringed is a load in a house that sends to many with one call, and in one that
 // calls for each.
 func ringed(flags string) []side {
@@ -122,6 +131,7 @@ var scenarios = []scenario{
 	{name: "kept-resting", sides: kept("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "ring", sides: ringed("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "ring-burst-16", sides: ringed("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "beside-10000", sides: besideLarge("-mode chat -rooms 20 -rate 4"), figures: []figure{p50, p99, late99}},
 	{name: "mixed", sides: mixed(""), figures: []figure{cpuDelivery, deliveries}},
 	{name: "mixed-burst-16", sides: mixed("-burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "logins", clients: true, figures: []figure{logins, cpuHand, entered50, entered99}, sides: []side{
