@@ -40,14 +40,19 @@ func (p *Puddle) tellPeers() {
 func (p *Puddle) tellLog(to *peer) {
 	bit := uint64(1) << to.slot
 	if to.told < to.asideTo {
+		fenced := false
 		p.table.Aside(to.slot, func(at uint64, r *table.Record, extra, frame []byte) {
-			if at >= to.told {
-				p.tellRecord(to, at, r, extra, frame)
+			if at < to.told || fenced {
+				return
 			}
+			p.tellRecord(to, at, r, extra, frame)
+			to.told, fenced = at+uint64(r.Size), r.Kind == table.Fence
 		})
-		to.told = max(to.told, to.asideTo)
+		if !fenced {
+			to.told = max(to.told, to.asideTo)
+		}
 	}
-	for to.told < p.table.Head() && p.mesh.Len() < meshBatch {
+	for to.told >= to.asideTo && to.told < p.table.Head() && p.mesh.Len() < meshBatch {
 		at := to.told
 		r := p.table.At(at)
 		if r.Size == 0 {

@@ -252,13 +252,14 @@ func (p *Puddle) loop() error {
 		watched[p.poll.set] = func(netpoll.EpollEvent) { p.onSockets() }
 		watched[p.keeping.link.Descriptor()] = func(netpoll.EpollEvent) { p.onKeeper() }
 	}
+	adopts := p.succession.feed != nil
 	p.say(ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}})
 	for fd, call := range watched {
 		if err := p.poll.watch(fd, readable, call); err != nil {
 			return err
 		}
 	}
-	if p.succession.feed != nil {
+	if adopts {
 		p.box.call(p.awaitRest)
 	}
 	<-p.finished
