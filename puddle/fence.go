@@ -76,9 +76,34 @@ func (p *Puddle) onFence(from *peer, item *ipc.MeshItem) error {
 	case f.mover == p.slot || f.target == p.slot:
 		p.fenced(from, f)
 	default:
-		p.raiseFence(f, 1<<f.mover|1<<f.target)
+		p.passFence(from, f)
 	}
 	return nil
+}
+
+// passing is the move that others have, as far as this puddle has heard of it.
+type passing struct {
+	number        uint64
+	target, mover bool // their fences have come
+}
+
+// passFence raises this puddle's fence, when it has heard both of theirs: what
+// a socket said where it was is then heard here before what it says where it
+// goes.
+func (p *Puddle) passFence(from *peer, f fence) {
+	if p.passing.number != f.number {
+		p.passing = passing{number: f.number}
+	}
+	switch from.slot {
+	case f.target:
+		p.passing.target = true
+	case f.mover:
+		p.passing.mover = true
+	}
+	if p.passing.target && p.passing.mover {
+		p.passing = passing{}
+		p.raiseFence(f, 1<<f.mover|1<<f.target)
+	}
 }
 
 // halt hears a peer no further, until the move is over.

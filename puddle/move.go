@@ -19,8 +19,8 @@ import (
 // It is a cut through all logs of the house (Chandy and Lamport, 1985):
 //
 //	target  holds the sockets' rooms, raises a fence to all, stands still
-//	peers   pass the fence on, to mover and target
-//	mover   at the target's fence raises its own, and stands still
+//	mover   at the target's fence raises its own to all, and stands still
+//	peers   at both raise theirs, to mover and target
 //	both    hear each peer up to its fence, and no further
 //	mover   when all fences are there: sends what the sockets are, by the
 //	        supervisor, who passes descriptors
@@ -28,7 +28,9 @@ import (
 //	both    go on
 //
 // What was told before a fence the mover has delivered, what comes behind it
-// the target will: each message once, in its order, whoever sent it. Until the
+// the target will: each message once, in its order, whoever sent it. And what
+// the sockets said at the mover has reached everybody before they say more at
+// the target. Until the
 // target has told which it has, the sockets stand in both tables, and only the
 // target writes to them. Should either die, the other asks, or is asked
 // (fenceAsk): what is in the target's table is there.
@@ -177,7 +179,7 @@ func (p *Puddle) standStill(f fence) {
 		return
 	}
 	m.waits = p.linked &^ (1<<f.target | m.seen)
-	p.raiseFence(fence{op: fenceStop, number: f.number, target: f.target, mover: p.slot}, 1<<f.target)
+	p.raiseFence(fence{op: fenceStop, number: f.number, target: f.target, mover: p.slot}, p.linked)
 	p.still(m)
 	p.cutIfReady()
 }

@@ -72,6 +72,7 @@ type Puddle struct {
 
 	rooms    []*room.Room // beside table.Rooms; nil: nobody here
 	byName   map[string]uint32
+	passing  passing // others' move
 	openings map[uint32]*announcement
 	retiring []retired
 	answers  map[uint32]greeting    // the 101s that are not sent yet
