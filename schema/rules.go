@@ -1,7 +1,5 @@
 package schema
 
-import "encoding/json"
-
 // Rules are what holds in a room: every key of wire.md's "Room rules", in its
 // order. The slices are shared between copies: read only.
 type Rules struct {
@@ -22,11 +20,11 @@ type Rules struct {
 	Burst     int  // messages at once; 0: the rate's own number
 	Format    RoomFormat
 	Meta      Meta
-	History   int             // messages kept; 0 until it is built
-	TTL       Limit           // how long they are kept, seconds; NoLimit until it is built
-	Presence  bool            // joins and leaves are told
-	Ends      Ends            // of a transient room
-	Driver    json.RawMessage // what stands behind the room; nil until it is built
+	History   int     // messages kept; 0 until it is built
+	TTL       Limit   // how long they are kept, seconds; NoLimit until it is built
+	Presence  bool    // joins and leaves are told
+	Ends      Ends    // of a transient room
+	Driver    *Driver // what stands behind the room; nil: nothing
 }
 
 // DefaultRules hold where neither the house (--defaults) nor the room said
@@ -55,7 +53,7 @@ const (
 	ListMost     = 1024      // names in allow or deny
 	OriginsMost  = 64        // entries of origins
 	PasswordMost = 1024      // bytes
-	SizeMost     = 8 << 20   // size, bytes
+	SizeMost     = 8 << 20   // size, bytes; with an FTP driver FileMost
 	RateMost     = 1_000_000 // rate's number, burst
 	LimitMost    = 1 << 30   // members, anonymous
 )

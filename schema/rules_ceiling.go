@@ -18,6 +18,7 @@ import (
 //	rate                     not faster than this; burst counts as the rate's number where it is not said
 //	format                   this one, unless "any"
 //	meta                     only these
+//	driver                   null; it is an admin's to set, whatever they say
 type Ceilings struct {
 	said keySet
 	most Rules
@@ -58,6 +59,8 @@ func (p Patch) withoutSecrets(why string) *Refusal {
 		return malformed("password: %s", why)
 	case p.values.OTP.Kind == OTPRoom:
 		return malformed("otp: %s", why)
+	case p.said.has(rowDriver):
+		return malformed("driver: an admin sets one for a room; there is none for all of them")
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ const (
 	rowOTP      = 4
 	rowRate     = 13
 	rowBurst    = 14
+	rowSize     = 12
+	rowDriver   = 21
 )
 
 // ruleKeys is the one table of keys: what each may be, where it stands in
@@ -94,8 +96,8 @@ var ruleKeys = [...]ruleKey{
 		func(to, from *Rules) { to.Echo = from.Echo },
 		func(r *Rules) any { return r.Echo },
 		func(r, most *Rules) bool { return r.Echo && !most.Echo }},
-	{"size", "a whole number of bytes from 1 to 8388608",
-		countOf(SizeMost, func(r *Rules) *int { return &r.Size }),
+	{"size", "a whole number of bytes from 1 to 8388608, with an FTP driver to 16777216",
+		countOf(FileMost, func(r *Rules) *int { return &r.Size }),
 		func(to, from *Rules) { to.Size = from.Size },
 		func(r *Rules) any { return r.Size },
 		func(r, most *Rules) bool { return r.Size > most.Size }},
@@ -133,8 +135,11 @@ var ruleKeys = [...]ruleKey{
 		func(to, from *Rules) { to.Ends = from.Ends },
 		func(r *Rules) any { return r.Ends.String() },
 		func(r, most *Rules) bool { return r.Ends < most.Ends }}, // may live longer
-	{"driver", "null: drivers are not built yet",
-		laterBut("null"), keepsNothing, func(*Rules) any { return nil }, neverExceeds},
+	{"driver", `null, {"kind":"ftp","address":"host:21","user":…,"password":…,"root":"/","tls":true} or {"kind":"webhook","url":…,"secret":…}`,
+		readDriver,
+		func(to, from *Rules) { to.Driver = from.Driver },
+		func(r *Rules) any { return r.Driver.public() },
+		neverExceeds}, // Rules.DriverKept
 }
 
 func keepsNothing(_, _ *Rules)      {}

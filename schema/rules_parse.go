@@ -15,12 +15,14 @@ type Patch struct {
 	keep        keySet // secrets written back as true
 	values      Rules
 	plain       PlainPassword
+	driver      driverPatch
+	fault       *Refusal // what a reader has to say in its own words
 }
 
 // ParseRules reads rules or a change of them: room add, NEW ROOM, RULES, the
 // API. It is the one place where rules are validated; only what depends on
 // the rules in force is left to Said.Apply. Refusals name the key: malformed,
-// too-large (over RulesMost), unavailable (history, ttl, driver).
+// too-large (over RulesMost), unavailable (history, ttl).
 func ParseRules(input []byte) (Patch, *Refusal) { return parseRules(input, nil) }
 
 // parseRules lets another reader stand in for a row's own.
@@ -44,6 +46,9 @@ func parseRules(input []byte, instead map[int]reader) (Patch, *Refusal) {
 			read = other
 		}
 		if code := read(&p, value); code != "" {
+			if p.fault != nil {
+				return p.fault
+			}
 			return wrongValue(code, row, value)
 		}
 		return nil
@@ -75,7 +80,7 @@ func unknownRule(key string) *Refusal {
 func wrongValue(code ErrorCode, row int, value json.RawMessage) *Refusal {
 	key := &ruleKeys[row]
 	message := fmt.Sprintf("%s: may be %s", key.name, key.may)
-	if row != rowPassword && row != rowOTP {
+	if row != rowPassword && row != rowOTP && row != rowDriver {
 		message += ", not " + strings.Trim(shown(strings.ReplaceAll(string(value), `"`, "'")), `"`)
 	}
 	return &Refusal{code, message}

@@ -20,6 +20,9 @@ func (s Said) Over(defaults Rules) Rules {
 			ruleKeys[row].take(&defaults, &s.values)
 		}
 	}
+	if defaults.Driver.Alone() && !s.said.has(rowSize) {
+		defaults.Size = FileMost
+	}
 	return defaults
 }
 
@@ -30,8 +33,10 @@ func (s Said) Over(defaults Rules) Rules {
 // secret; where there is none it asks for the client's own code, so from the
 // one to the other it takes null first.
 //
-// It is malformed to keep a password that is not there, and to say a burst
-// without a rate. A plain password must have been hashed (Patch.Hashed).
+// A driver is merged likewise: true for one of its secrets keeps it.
+//
+// It is malformed to keep a password that is not there, to say a burst without
+// a rate, and to leave a driver incomplete. A plain password must have been hashed (Patch.Hashed).
 func (s Said) Apply(p Patch, defaults Rules) (Said, Rules, *Refusal) {
 	before := s.Over(defaults)
 	switch {
@@ -39,6 +44,12 @@ func (s Said) Apply(p Patch, defaults Rules) (Said, Rules, *Refusal) {
 		return s, before, &Refusal{Unavailable, "password: it was not hashed; this is a fault of the house"}
 	case p.keep.has(rowPassword) && !before.Password.Set():
 		return s, before, malformed("password: true keeps the password there is, and there is none; say a string")
+	}
+	if p.said.has(rowDriver) {
+		var refusal *Refusal
+		if p.values.Driver, refusal = before.Driver.patched(&p.driver); refusal != nil {
+			return s, before, refusal
+		}
 	}
 	kept := p.keep
 	if p.values.OTP.Kind == OTPOwn && before.OTP.Kind == OTPRoom {
@@ -61,6 +72,9 @@ func (s Said) Apply(p Patch, defaults Rules) (Said, Rules, *Refusal) {
 			return s, before, malformed("burst: needs a rate beside it, such as \"rate\":\"20/s\"; or reset it with null")
 		}
 	}
+	if (p.Touches("size") || p.Touches("driver")) && after.Size > SizeMost && !after.Driver.Alone() {
+		return s, before, malformed("size: more than %d is for rooms with an FTP driver", SizeMost)
+	}
 	return next, after, nil
 }
 
@@ -80,7 +94,8 @@ func (r *Rules) UnmarshalJSON([]byte) error { return errors.New("rules are read 
 func (r Rules) String() string { return string(r.Public()) }
 
 // Stored is what is said as JSON for the database, with its secrets: the
-// password as {"hash":…}, which no parser of a client's rules takes.
+// password as {"hash":…}, which no parser of a client's rules takes, a driver's
+// secrets as they are.
 func (s Said) Stored() []byte {
 	return object(s.said, func(row int) any {
 		switch {
@@ -88,6 +103,8 @@ func (s Said) Stored() []byte {
 			return storedHash{s.values.Password.Reveal()}
 		case row == rowOTP && s.values.OTP.Kind == OTPRoom:
 			return s.values.OTP.Secret.Reveal()
+		case row == rowDriver:
+			return s.values.Driver.stored()
 		}
 		return ruleKeys[row].show(&s.values)
 	})
@@ -100,6 +117,9 @@ type storedHash struct {
 // ParseStored reads what Stored wrote. It takes no plain password.
 func ParseStored(input []byte) (Said, *Refusal) {
 	p, refusal := parseRules(input, map[int]reader{rowPassword: readStoredHash})
+	if refusal == nil {
+		refusal = p.wholeDriver()
+	}
 	if refusal != nil {
 		return Said{}, refusal
 	}

@@ -19,7 +19,7 @@ func TestDefaultRules(t *testing.T) {
 	if NewRoomRules().Visible {
 		t.Error("NEW ROOM makes visible rooms")
 	}
-	for row, name := range map[int]string{rowPassword: "password", rowOTP: "otp", rowRate: "rate", rowBurst: "burst"} {
+	for row, name := range map[int]string{rowPassword: "password", rowOTP: "otp", rowSize: "size", rowRate: "rate", rowBurst: "burst", rowDriver: "driver"} {
 		if ruleKeys[row].name != name {
 			t.Errorf("row %d is %s", row, ruleKeys[row].name)
 		}
@@ -53,7 +53,7 @@ var taken = map[string]string{
 	"ttl":       ``,
 	"presence":  `false true`,
 	"ends":      `"last" "owner"`,
-	"driver":    ``,
+	"driver":    `{} {"kind":"ftp"}`, // a change; what it makes is judged by Apply
 }
 
 var values = strings.Fields(`false true 0 1 20 -1 1.5 1e3 1.0 01x 99999999999999999999 -0 "" "true" "1" "TRUE"
@@ -81,7 +81,7 @@ func TestEveryKeyTakesItsValuesOnly(t *testing.T) {
 				t.Errorf("%s %s was taken", key, value)
 			case refusal != nil && !strings.HasPrefix(refusal.Message, key+": "):
 				t.Errorf("%s %s: %v names no key", key, value, refusal)
-			case refusal != nil && (refusal.Code == Unavailable) != slices.Contains([]string{"history", "ttl", "driver"}, key):
+			case refusal != nil && (refusal.Code == Unavailable) != slices.Contains([]string{"history", "ttl"}, key):
 				t.Errorf("%s %s: %v", key, value, refusal)
 			}
 		}
@@ -116,13 +116,14 @@ func TestWhatIsNoRules(t *testing.T) {
 		`{"allow":["` + long + `"]}`:      "allow: may be",
 		`{"access":"` + long + `"}`:       "…",
 		`{"` + long + `":1}`:              "…",
-		`{"size":8388609}`:                "size: may be",
+		`{"size":16777217}`:               "size: may be",
 		`{"members":1073741825}`:          "members: may be",
 		`{"otp":"hunter2 is my secret!"}`: "otp: may be",
-		`{"driver":{"kind":{"a":[[[[[[[[[1]]]]]]]]]}}}`:     "nested deeper than 8",
-		`{"driver":{"kind":"ftp"}}`:                         "unavailable: driver: may be null",
-		`{"history":5}`:                                     "unavailable: history: may be 0",
-		`{"ttl":"1h"}`:                                      "unavailable: ttl: may be null",
+		`{"driver":{"kind":{"a":[[[[[[[[[1]]]]]]]]]}}}`: "nested deeper than 8",
+		`{"driver":{"kind":"http"}}`:                    `driver: kind: may be "ftp" or "webhook"`,
+		`{"driver":{"password":"\u0000hunter2"}}`:       "driver: password: may be",
+		`{"history":5}`: "unavailable: history: may be 0",
+		`{"ttl":"1h"}`:  "unavailable: ttl: may be null",
 		`{"password":"` + strings.Repeat("a", 1025) + `"}`:  "password: may be",
 		`{"allow":[` + strings.Repeat(`"a",`, 1024) + `1]}`: "allow: may be",
 	} {

@@ -11,6 +11,10 @@ type Settings struct {
 	Page       bool     // browsers are shown the page
 	Proxies    []string // networks (CIDR) whose X-Forwarded-… and PROXY headers are believed
 
+	DriverAddresses []string // where drivers may connect to: networks, and Reach… words
+	DriverRequests  int      // that wait for one room's driver in one puddle
+	DriverBytes     int      // of all requests and answers of one puddle's drivers
+
 	PingEvery   time.Duration // a ping to every socket that was silent for so long
 	SilentAfter time.Duration // a socket that answers nothing for so long is closed
 	HeaderTime  time.Duration // a request's head must be whole within this
@@ -74,5 +78,9 @@ func DefaultSettings() Settings {
 		PostBytes:    1 << 20,
 		SocketRooms:  256,
 		CommandRate:  50,
+
+		DriverAddresses: []string{ReachPublic},
+		DriverRequests:  1024,
+		DriverBytes:     64 << 20,
 	}
 }

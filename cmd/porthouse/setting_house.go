@@ -66,6 +66,20 @@ func setProxies(c *configuration, text string) error {
 	return nil
 }
 
+// setDriverAddresses reads networks and words; they take the place of the
+// default.
+func setDriverAddresses(c *configuration, text string) error {
+	c.limits().DriverAddresses = nil
+	for part := range strings.SplitSeq(text, ",") {
+		word, err := schema.CheckReach(strings.TrimSpace(part))
+		if err != nil {
+			return err
+		}
+		c.limits().DriverAddresses = append(c.limits().DriverAddresses, word)
+	}
+	return nil
+}
+
 func setGather(c *configuration, text string) error {
 	return whole(0, 1<<20, func(c *configuration) *int { return &c.house.Gather })(c, text)
 }

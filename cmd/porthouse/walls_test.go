@@ -16,10 +16,11 @@ var mayImport = map[string]string{
 	"supervisor/book":       "supervisor/credential schema schema/store",
 	"supervisor/console":    "ipc schema",
 	"supervisor/credential": "ipc schema",
-	"puddle":                "puddle/page puddle/sequence puddle/room ipc ipc/keeper ipc/table schema schema/format",
+	"puddle":                "puddle/page puddle/sequence puddle/room puddle/driver ipc ipc/keeper ipc/table schema schema/format",
 	"puddle/page":           "schema/client/js",
 	"puddle/puddletest":     "schema",
 	"puddle/sequence":       "schema",
+	"puddle/driver":         "schema schema/format",
 	"puddle/room":           "schema schema/format",
 	"ipc":                   "schema",
 	"ipc/keeper":            "schema",
@@ -45,6 +46,7 @@ var homes = map[string]string{
 	"github.com/vmihailenco/msgpack/v5":       "ipc schema/format",
 	"github.com/golang-jwt/jwt/v5":            "supervisor/credential",
 	"github.com/pquerna/otp":                  "supervisor/book supervisor/credential",
+	"github.com/jlaffaye/ftp":                 "puddle/driver",
 	"golang.org/x/crypto/argon2":              "supervisor/credential",
 }
 

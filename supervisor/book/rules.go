@@ -30,7 +30,7 @@ func (b *Book) Rejudge(defaults schema.Said, ceilings schema.Ceilings) {
 		next := newHouse(defaults, ceilings)
 		b.house.Store(next)
 		for _, room := range b.Rooms() {
-			before := room.Rules.String() // secrets have no defaults
+			before := room.Rules.String() // secrets and drivers have no defaults
 			room.Rules = room.Said.Over(next.defaults)
 			if room.Rules.String() != before {
 				b.remember(func() { b.rooms[room.Name] = room }, Change{RoomChanged: room.Name})
@@ -85,16 +85,22 @@ func (b *Book) within(said schema.Said, rules schema.Rules, by schema.Identity, 
 	if refusal == nil && !by.Admin {
 		refusal = rules.Within(b.house.Load().ceilings)
 	}
+	if refusal == nil && !by.Admin {
+		refusal = rules.DriverKept(schema.Rules{})
+	}
 	return said, rules, refusal
 }
 
 // ChangedRules judges a change of a room's rules, over the Defaults that the
 // room follows. Unless an admin makes it, what it touches is within the
-// ceilings. A plain password was hashed before (Hashed).
+// ceilings, and it leaves the driver as it is. A plain password was hashed before (Hashed).
 func (b *Book) ChangedRules(said schema.Said, defaults schema.Rules, patch schema.Patch, by schema.Identity) (schema.Said, schema.Rules, *schema.Refusal) {
 	next, rules, refusal := said.Apply(patch, defaults)
 	if refusal == nil && !by.Admin {
 		refusal = rules.ChangeWithin(b.house.Load().ceilings, patch)
+	}
+	if refusal == nil && !by.Admin {
+		refusal = rules.DriverKept(said.Over(defaults))
 	}
 	return next, rules, refusal
 }
