@@ -4,7 +4,7 @@
 //
 // There are two. The FTP server (ftp*.go) is asked by the room's members and
 // answers each of them alone. The webhook (webhook.go) hears what they say to
-// each other. A third is a type with Do and Close, a line in Open, and its keys
+// each other. A third is a type with Do and Close, a line in New, and its keys
 // in schema/driver_key.go.
 package driver
 
@@ -57,15 +57,26 @@ type Answer struct {
 	Bytes   []byte // nil: none
 	JSON    []byte
 	Place   Place // of the sequence from here on
+
+	held   int // of budget, until Release
+	budget *Budget
+}
+
+// Release says that nobody has need of Bytes any more.
+func (a *Answer) Release() {
+	if a.budget != nil {
+		a.budget.give(a.held)
+		a.budget, a.Bytes = nil, nil
+	}
 }
 
 func refuse(code schema.ErrorCode, why string, args ...any) Answer {
 	return Answer{Refused: &schema.Refusal{Code: code, Message: fmt.Sprintf(why, args...)}}
 }
 
-// Open makes the driver that a room's rule says. What it may hold of answers
+// New makes the driver that a room's rule says. What it may hold of answers
 // is taken from budget; it connects nowhere yet.
-func Open(rule *schema.Driver, reach schema.Reach, budget *Budget) Driver {
+func New(rule *schema.Driver, reach schema.Reach, budget *Budget) Driver {
 	switch rule.Kind {
 	case schema.DriverFTP:
 		return openFTP(rule, reach, budget)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/textproto"
 	"strings"
@@ -146,9 +147,7 @@ func (f *ftpDriver) refusal(t *task, ctx context.Context, err error) *schema.Ref
 		why = "the house does not let drivers connect there: an operator may with --driver-addresses"
 	case ctx.Err() == context.Canceled:
 		why = "this puddle goes: send it again"
-	case errors.As(err, &login):
-		why = "the FTP server does not take the driver's user: an admin sets the rule driver"
-	case errors.As(err, &said):
+	case errors.As(err, &said) && !errors.As(err, &login):
 		return &schema.Refusal{Code: codeOf(t.verb, said.Code), Message: "the FTP server says: " + f.shown(said.Error())}
 	case ctx.Err() != nil || errors.As(err, &network) && network.Timeout():
 		why = "the FTP server does not answer in time: try again"
@@ -156,6 +155,8 @@ func (f *ftpDriver) refusal(t *task, ctx context.Context, err error) *schema.Ref
 		why = "the FTP server says more than it may"
 	case isCertificate(err):
 		why = "the FTP server's certificate is not good for its name: an admin may set the driver's pin"
+	case errors.As(err, &login) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		why = "the FTP server does not take the driver's user: an admin sets the rule driver"
 	}
 	return &schema.Refusal{Code: schema.Unavailable, Message: why}
 }

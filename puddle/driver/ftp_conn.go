@@ -38,28 +38,33 @@ type connection struct {
 }
 
 // connect makes a fresh connection.
-func (f *ftpDriver) connect(ctx context.Context) (c *connection, err error) {
-	c = &connection{driver: f, ctx: ctx}
+func (f *ftpDriver) connect(ctx context.Context) (*connection, error) {
+	c := &connection{driver: f, ctx: ctx}
 	stop := context.AfterFunc(ctx, c.abort)
-	defer func() {
-		if !stop() && err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			c.abort()
-		}
-	}()
+	err := c.login()
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.abort()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *connection) login() (err error) {
+	f := c.driver
 	options := []ftp.DialOption{ftp.DialWithDialFunc(c.dial)}
 	if f.tls != nil {
 		options = append(options, ftp.DialWithExplicitTLS(f.tls))
 	}
 	if c.server, err = ftp.Dial(f.rule.Address, options...); err != nil {
-		return nil, err
+		return err
 	}
 	if err = c.server.Login(f.rule.User, f.password()); err != nil {
-		return nil, &loginError{err}
+		return &loginError{err}
 	}
-	return c, nil
+	return nil
 }
 
 // loginError is a login that failed. What the server said to it is not
