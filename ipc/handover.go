@@ -88,6 +88,19 @@ type SelfRoom struct {
 	Ref    uint64   `msgpack:"f"`
 	Bucket [2]int64 `msgpack:"b"`
 	Over   [2]int64 `msgpack:"o"`
+
+	Driven *SelfDriven `msgpack:"d,omitempty"`
+}
+
+// SelfDriven is where it stands with the room's driver: in which folder, which
+// file its next bytes are, both before and after the message that ends at an
+// inbound offset.
+type SelfDriven struct {
+	Folder       string `msgpack:"f,omitempty"`
+	File         string `msgpack:"n,omitempty"`
+	FolderBefore string `msgpack:"g,omitempty"`
+	FileBefore   string `msgpack:"m,omitempty"`
+	After        uint64 `msgpack:"a"`
 }
 
 // SelfEntry is the room that asks it for something.

@@ -58,6 +58,7 @@ type MovedRoom struct {
 	Name   string
 	Bucket [2]int64
 	Over   [2]int64
+	Driven *SelfDriven `msgpack:",omitempty"`
 }
 
 // MoveDone tells the supervisor which sockets have moved: the mover's word,

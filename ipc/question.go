@@ -322,6 +322,7 @@ type Post struct {
 	Credential    Credential
 	Password, OTP string
 	Port          uint16
+	File          string `msgpack:",omitempty"` // the name of the file that the message is
 }
 
 // HitDone answers a Hit as an HTTP answer: status and JSON.

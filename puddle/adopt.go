@@ -364,7 +364,7 @@ func (p *Puddle) seated1(i, r uint32, st *standing, self *ipc.Self, wide bool) {
 	}
 	for _, was := range self.Rooms {
 		if was.Room == r && was.Ref == here.Ref {
-			m.bucket, m.over = room.BucketOf(was.Bucket), room.OverrunOf(was.Over)
+			m.bucket, m.over, m.driven = room.BucketOf(was.Bucket), room.OverrunOf(was.Over), drivenOf(was.Driven)
 		}
 	}
 	st.rooms = append(st.rooms, m)

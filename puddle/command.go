@@ -19,6 +19,7 @@ type order struct {
 	end     uint64 // the speaker's inbound offset behind it
 	done    bool
 	waits   bool // it was not done at once
+	errands int  // drivers that have not answered
 }
 
 // obey does what a socket in no room says: a command, or an envelope that is a
@@ -224,8 +225,17 @@ func (p *Puddle) tell(i uint32, text says) {
 	}
 }
 
-// payload are a message's bytes, unmasked; they hold until the next one.
+// inboundKept is how long a message may be whose memory the next one uses.
+const inboundKept = 2 << 20
+
+// payload are a message's bytes, unmasked; they hold until the next one, where
+// they are more than inboundKept for ever.
 func (p *Puddle) payload(m *message) []byte {
+	if m.size > inboundKept {
+		large := make([]byte, m.size)
+		m.copyTo(large)
+		return large
+	}
 	if cap(p.inbound) < m.size {
 		p.inbound = make([]byte, 0, 2*m.size)
 	}

@@ -42,6 +42,7 @@ func (p *Puddle) freezeWhenQuiet(deadline time.Time) {
 
 // freezeNow is the last that this process does to the table.
 func (p *Puddle) freezeNow() {
+	p.drivers.end()
 	p.endTick()
 	for i := range p.hands {
 		p.writeDown(uint32(i))
@@ -100,6 +101,7 @@ func (p *Puddle) release(drain time.Duration) {
 		ctx, cancel := context.WithTimeout(context.Background(), drain)
 		defer cancel()
 		p.desk.stop(ctx)
+		p.awaitPosts(ctx)
 		p.box.call(p.finishAll)
 	}()
 }
@@ -121,7 +123,7 @@ func (p *Puddle) passOn(h *hit) {
 		ID: p.passedID, Room: to.room, Kind: uint8(h.message.Kind), Data: h.message.Data, To: h.to, Key: h.key,
 		Address: h.address.Addr().Unmap().String(), Post: &ipc.Post{
 			Host: h.host, Path: h.path, Origin: h.origin, Page: h.origin != nil, Basic: h.basic, Offered: h.offered, Credential: h.credential,
-			Password: h.password, OTP: h.otp, Port: h.address.Port(),
+			Password: h.password, OTP: h.otp, Port: h.address.Port(), File: h.file,
 		},
 	}})
 }

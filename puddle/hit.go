@@ -1,11 +1,13 @@
 package puddle
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"slices"
 
 	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/driver"
 	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/format"
@@ -34,8 +36,10 @@ type visitor struct {
 	otp      string
 	room     string // "": direct
 	message  format.Message
+	file     string // that the message is, by its name
 	to       []string
 	key      string
+	wraps    bool     // bytes that are the answer go into JSON
 	admits   []string // origins, as far as it is known whom it asks
 	done     func(hitAnswer)
 }
@@ -71,7 +75,7 @@ func (p *Puddle) onHit(h *hit) {
 	}
 	v := &visitor{
 		surface: room.OnPost, address: h.address.Addr().Unmap().String(), host: h.host, origin: h.origin,
-		password: h.password, otp: h.otp, room: to.room, message: h.message, to: h.to, key: h.key,
+		password: h.password, otp: h.otp, room: to.room, message: h.message, file: h.file, to: h.to, key: h.key, wraps: h.wraps,
 		admits: p.lobbyOrigins(), done: h.done,
 	}
 	then := p.hitRoom
@@ -234,13 +238,45 @@ func (p *Puddle) hitSend(v *visitor, n uint32, r *receipt) {
 		return
 	}
 	one := &parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}
-	if !p.roomInLog([]uint32{n}, len(v.message.Data)) {
+	if p.withDriver(n) {
+		one.file, one.answer = v.file, func(a *driver.Answer) { p.hitAnswered(v, r, a) }
+	} else if !p.roomInLog([]uint32{n}, len(v.message.Data)) {
 		v.refuse(rejectWith(notNow))
 		return
 	}
 	if refused, _ := p.deliverTo(one, n); refused != nil {
 		v.refuse(rejectWith(refused))
 	}
+}
+
+// wrappedMost is how many bytes go into a JSON answer.
+const wrappedMost = 4 << 20
+
+// hitAnswered tells what a room's driver answers: a receipt with its answer in
+// it, or the bytes themselves.
+func (p *Puddle) hitAnswered(v *visitor, r *receipt, a *driver.Answer) {
+	switch {
+	case a.Refused != nil:
+		v.refuse(rejectWith(a.Refused))
+		return
+	case len(a.Bytes) > wrappedMost && v.wraps:
+		v.refuse(rejectWith(&schema.Refusal{Code: schema.TooLarge, Message: "the file is too large for this answer: GET it over a WebSocket or by POST"}))
+		return
+	}
+	if !p.frozen {
+		p.noteClaim(r)
+	}
+	text := sent(r.messageID, 1)
+	switch {
+	case a.Bytes == nil:
+		text = text.json("answer", a.JSON)
+	case v.wraps:
+		text = text.json("answer", says(`{"ok":"get"`).text("bytes", base64.StdEncoding.EncodeToString(a.Bytes)).end())
+	default:
+		v.answer(hitAnswer{status: 200, json: slices.Clone(a.Bytes), bytes: true})
+		return
+	}
+	v.answer(hitAnswer{status: 200, json: text.end()})
 }
 
 // onAPIHit takes a message of the admin API or the command line.
@@ -252,7 +288,7 @@ func (p *Puddle) onAPIHit(h *ipc.Hit) {
 	}
 	v := &visitor{
 		surface: room.OnAPI, who: h.Identity, address: h.Address, room: h.Room,
-		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data}, to: slices.Clone(h.To), key: h.Key,
+		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data}, to: slices.Clone(h.To), key: h.Key, wraps: true,
 		done: func(a hitAnswer) {
 			p.say(ipc.FromPuddle{HitDone: &ipc.HitDone{ID: id, Status: a.status, JSON: a.json}})
 		},
@@ -274,7 +310,7 @@ func (p *Puddle) onPost(h *ipc.Hit) {
 	read := &hit{
 		kind: hitSend, method: "POST", host: post.Host, path: post.Path, basic: post.Basic, offered: post.Offered,
 		credential: post.Credential, password: post.Password, otp: post.OTP, to: h.To, key: h.Key,
-		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data},
+		message: format.Message{Kind: format.Kind(h.Kind), Data: h.Data}, file: post.File, wraps: true,
 		done: func(a hitAnswer) {
 			p.say(ipc.FromPuddle{HitDone: &ipc.HitDone{ID: id, Status: a.status, JSON: a.json, After: a.retryAfter, AllowOrigin: a.allowOrigin}})
 		},

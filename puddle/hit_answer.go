@@ -17,6 +17,7 @@ type hitAnswer struct {
 	retryAfter  int  // seconds, for 429 and 503; at least 1 is said
 	allowOrigin bool // the hit's origin may read the answer
 	challenge   bool // WWW-Authenticate; every 401 has it
+	bytes       bool // json is bytes: a file that a driver has got
 	text        bool // json is plain text: answers to hitPlain
 	shows       bool // the page is there, and nothing else of this is set
 
@@ -64,6 +65,9 @@ func (a *hitAnswer) header(h http.Header, origin []byte) {
 	if a.text {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
+	if a.bytes {
+		h.Set("Content-Type", "application/octet-stream")
+	}
 	if a.file != nil {
 		a.file.Header(h)
 	}
@@ -97,7 +101,7 @@ func (a *hitAnswer) body() []byte {
 	if a.file != nil && a.status == http.StatusOK {
 		return a.file.Body
 	}
-	if len(a.json) == 0 || a.json[len(a.json)-1] == '\n' {
+	if a.bytes || len(a.json) == 0 || a.json[len(a.json)-1] == '\n' {
 		return a.json
 	}
 	return append(bytes.Clone(a.json), '\n')
@@ -114,9 +118,9 @@ func (a *hitAnswer) write(w http.ResponseWriter, origin []byte) {
 	w.Write(body) // to a HEAD net/http gives the length alone
 }
 
-// bytes is the answer as it goes on the wire where no server writes it. It is
+// whole is the answer as it goes on the wire where no server writes it. It is
 // the last on its connection.
-func (a hitAnswer) bytes() []byte {
+func (a hitAnswer) whole() []byte {
 	a.hangUp = true
 	header := http.Header{}
 	a.header(header, nil)

@@ -33,6 +33,8 @@ type hit struct {
 	password, otp string // for entry to the room
 
 	message format.Message
+	file    string // of a form: the name of the file that the message is
+	wraps   bool   // the answer is JSON, whatever it is
 	to      []string
 	key     string // Idempotency-Key; "": none
 

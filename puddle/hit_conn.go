@@ -67,7 +67,7 @@ func (c *hitConn) Write(b []byte) (n int, err error) {
 	if !ok {
 		return c.Conn.Write(b)
 	}
-	if _, err := c.Conn.Write(malformedHead(status).bytes()); err != nil {
+	if _, err := c.Conn.Write(malformedHead(status).whole()); err != nil {
 		return 0, err
 	}
 	return len(b), nil

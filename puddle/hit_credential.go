@@ -57,7 +57,7 @@ func (v *visit) offer(c ipc.Credential) { v.credential, v.offered = c, true }
 // field is one that was not filled in. Beside client= a password is the
 // client's, else the room's.
 func (v *visit) takeForm(form format.Form) {
-	v.message, v.to = form.Message, form.To
+	v.message, v.hit.file, v.to = form.Message, form.File, form.To
 	switch {
 	case v.offered:
 	case form.Token != "":

@@ -204,7 +204,7 @@ var deskBusy = hitRefused(&schema.Refusal{Code: schema.Unavailable,
 
 // turnFrom answers a connection 503 and closes it, without waiting for anything.
 func turnFrom(fd int) {
-	unix.SendmsgN(fd, deskBusy.bytes(), nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	unix.SendmsgN(fd, deskBusy.whole(), nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	unix.Shutdown(fd, unix.SHUT_WR)
 	// Bytes that nobody has read would turn the close into a reset, which may
 	// overtake the answer.

@@ -106,6 +106,10 @@ func (p *Puddle) onDue(i uint32) {
 	}
 	silentAt, pingAt := s.Heard+seconds(p.settings.SilentAfter), s.Heard+seconds(p.settings.PingEvery)
 	patience := p.patience(i)
+	if p.waitsForDriver(i) { // it may say what it will, nobody reads it
+		s.Heard = p.now
+		silentAt, pingAt = never, s.Heard+seconds(p.settings.PingEvery)
+	}
 	switch {
 	case p.now >= patience:
 		p.impatient(i)

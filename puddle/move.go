@@ -297,7 +297,7 @@ func (p *Puddle) pack(i uint32) (ipc.Moved, bool) {
 	}
 	for n := range st.rooms {
 		m := &st.rooms[n]
-		moved.Rooms = append(moved.Rooms, ipc.MovedRoom{Name: p.rooms[m.room].Name, Bucket: m.bucket.State(), Over: m.over.State()})
+		moved.Rooms = append(moved.Rooms, ipc.MovedRoom{Name: p.rooms[m.room].Name, Bucket: m.bucket.State(), Over: m.over.State(), Driven: m.driven.self()})
 	}
 	self := p.selfOf(st)
 	self.Rooms = nil
@@ -404,7 +404,7 @@ func (p *Puddle) noteAhead(i uint32, self *ipc.Self, moved *ipc.Moved) {
 	}
 	for _, was := range moved.Rooms {
 		if r, held := p.byName[was.Name]; held {
-			self.Rooms = append(self.Rooms, ipc.SelfRoom{Room: r, Ref: p.table.Rooms[r].Ref, Bucket: was.Bucket, Over: was.Over})
+			self.Rooms = append(self.Rooms, ipc.SelfRoom{Room: r, Ref: p.table.Rooms[r].Ref, Bucket: was.Bucket, Over: was.Over, Driven: was.Driven})
 		}
 	}
 	if !p.table.SetSpan(&p.table.Sockets[i].Self, ipc.Encode(self)) {
@@ -432,7 +432,7 @@ func (p *Puddle) sitAgain(i uint32, moved *ipc.Moved) {
 			p.sitWide(i, r, deaf, owed, 0)
 		}
 		if m := p.standing(i).in(r); m != nil {
-			m.bucket, m.over = room.BucketOf(was.Bucket), room.OverrunOf(was.Over)
+			m.bucket, m.over, m.driven = room.BucketOf(was.Bucket), room.OverrunOf(was.Over), drivenOf(was.Driven)
 		}
 		p.count(r, 1, anonymous)
 		p.respond(i, owed)

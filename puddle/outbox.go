@@ -52,6 +52,27 @@ func (p *Puddle) ownAfter(i uint32, frame []byte, next schema.State, in, after u
 	p.owe(i)
 }
 
+// ownLarge is ownAfter for a frame that may be too large for the log: such a
+// one is brought into Spill first, and its record, without the frame, says that
+// it is there. What is in Spill without a record a successor cuts off. false:
+// there is no memory for it, and nothing has changed.
+func (p *Puddle) ownLarge(i uint32, frame []byte, in uint64) bool {
+	s := &p.table.Sockets[i]
+	if uint64(len(frame)) <= p.table.LogBytes()/16 {
+		p.ownAfter(i, frame, s.State, in, 0)
+		return true
+	}
+	if !p.setAside(i) || !p.spill(i, p.table.StreamLength(s), frame) {
+		return false
+	}
+	record := p.mustReserve(table.Own, 0, 0)
+	record.Socket, record.ID, record.State, record.Code = i, s.ID, s.State, s.Code
+	record.In, record.Ctl, record.Base = max(s.In, in), s.Ctl, s.Base+uint64(len(frame))
+	p.commit(record)
+	p.owe(i)
+	return true
+}
+
 // owe has the socket's Spill sent at the end of the tick.
 func (p *Puddle) owe(i uint32) {
 	s := &p.table.Sockets[i]
@@ -212,6 +233,9 @@ func (p *Puddle) collect(i uint32) (n, size int, place uint64) {
 func (p *Puddle) took(i uint32, n, sent int) {
 	s, h, g := &p.table.Sockets[i], &p.hands[i], &p.gather
 	first := 0
+	if s.Flags&table.FlagWaiting != 0 && sent > 0 {
+		s.Heard = p.now // the peer acknowledges what it is sent, though an answer to a ping stands far behind
+	}
 	if !s.Spill.Empty() {
 		first = 1
 		part := min(sent, int(g.pieces[0].Len))

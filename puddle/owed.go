@@ -43,6 +43,7 @@ func consumed(fd int32) (uint64, error) {
 // findOwed finds out where each socket stands in what it is to be sent.
 func (p *Puddle) findOwed(planned bool) {
 	if !planned {
+		p.cutUnrecorded()
 		p.finishLast()
 	}
 	for i := range p.table.SocketsTaken() {
@@ -103,6 +104,21 @@ func (p *Puddle) askKernel(i uint32) (behind uint64, ok bool) {
 	}
 	place, ok := lane.Before(i, owed)
 	return lane.Count() - place, ok
+}
+
+// cutUnrecorded takes from each Spill what no record speaks of (ownLarge): its
+// process ended before it had happened, and nothing of it was sent.
+func (p *Puddle) cutUnrecorded() {
+	for i := range p.table.SocketsTaken() {
+		s := &p.table.Sockets[i]
+		held, from := p.table.SpanBytes(s.Spill)
+		if s.ID == 0 || len(held) == 0 {
+			continue
+		}
+		if excess := int64(from + uint64(len(held)) - p.table.StreamLength(s)); excess > 0 {
+			p.table.Cut(&s.Spill, max(0, len(held)-int(excess)))
+		}
+	}
 }
 
 // finishLast does what may be undone of the log's last record: its frame is to

@@ -36,8 +36,12 @@ func (p *Puddle) resume() {
 	}
 }
 
-// stuck tells whether a peer that owes too much is in one of the socket's rooms.
+// stuck tells whether a peer that owes too much is in one of the socket's
+// rooms, or the socket has answers of drivers to take first.
 func (p *Puddle) stuck(i uint32) bool {
+	if p.fullOfAnswers(i) {
+		return true
+	}
 	if p.congested == 0 {
 		return false
 	}

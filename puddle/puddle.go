@@ -73,6 +73,7 @@ type Puddle struct {
 	rooms    []*room.Room // beside table.Rooms; nil: nobody here
 	byName   map[string]uint32
 	passing  passing // others' move
+	drivers  *drivers
 	openings map[uint32]*announcement
 	retiring []retired
 	answers  map[uint32]greeting    // the 101s that are not sent yet
@@ -181,6 +182,9 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 		mesh:      ipc.NewMeshWriter(), meshIn: ipc.NewMeshReader(),
 	}
 	p.wheel.clear()
+	if p.drivers, err = newDrivers(&p.settings); err != nil {
+		return nil, fmt.Errorf("driver-addresses: %w", err)
+	}
 	var seed [8]byte
 	rand.Read(seed[:])
 	p.ids = binary.LittleEndian.Uint64(seed[:])

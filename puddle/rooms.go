@@ -139,6 +139,7 @@ func (p *Puddle) closeIfEmpty(r uint32) {
 	table.PutName(p.table.ExtraBytes(p.table.ReservedAt(record), record), gone.Name)
 	record.Room, record.Peers = r, p.linked
 	_, end := p.commit(record)
+	p.forgetDriver(gone.Name)
 	p.table.Add(table.RoomsHere, -1)
 	p.retiring = append(p.retiring, retired{r, end})
 	p.questions.released = append(p.questions.released, ipc.Released{Room: gone.Name, Grant: gone.Grant})

@@ -40,7 +40,7 @@ func (p *Puddle) selfOf(st *standing) *ipc.Self {
 	}
 	for n := range st.rooms {
 		m := &st.rooms[n]
-		self.Rooms = append(self.Rooms, ipc.SelfRoom{Room: m.room, Ref: p.table.Rooms[m.room].Ref, Bucket: m.bucket.State(), Over: m.over.State()})
+		self.Rooms = append(self.Rooms, ipc.SelfRoom{Room: m.room, Ref: p.table.Rooms[m.room].Ref, Bucket: m.bucket.State(), Over: m.over.State(), Driven: m.driven.self()})
 	}
 	if st.main != table.NoSocket {
 		self.Main = p.table.Sockets[st.main].ID

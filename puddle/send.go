@@ -8,6 +8,7 @@ import (
 
 	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/ipc/table"
+	"github.com/porthouse/porthouse/puddle/driver"
 	"github.com/porthouse/porthouse/puddle/room"
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/format"
@@ -24,6 +25,12 @@ type parcel struct {
 	spread  bool   // it goes through several rooms
 	number  uint64 // then
 	receipt *receipt
+
+	// For a driver that has the message alone.
+	owned  bool // message.Data is nobody else's
+	file   string
+	order  *order               // what is settled by the answer; nil of a single hit
+	answer func(*driver.Answer) // of a single hit
 }
 
 // publish gives what a member says to its room.
@@ -50,9 +57,17 @@ func (p *Puddle) asItCame(r *room.Room, size int) bool {
 	return r.OnlyRaw() && !(r.Compressed() && p.deflate.worth(size))
 }
 
-// publishRaw judges what a raw member says and gives it to each of its rooms.
+// publishRaw judges what a raw member says and gives it to each of its rooms;
+// drivers have it last, and settle it if nobody else was to have it.
 func (p *Puddle) publishRaw(i uint32, m *message) taking {
 	s := &p.table.Sockets[i]
+	rooms, driven := p.roomsOf(i), []uint32(nil)
+	if slices.ContainsFunc(rooms, p.withDriver) {
+		if p.fullOfAnswers(i) {
+			return notYet
+		}
+		rooms, driven = p.apart(rooms)
+	}
 	input := p.payload(m)
 	one := &p.parcel
 	*one = parcel{from: i, who: p.identity(i), id: s.ID, message: format.Message{Kind: format.Bytes, Data: input}}
@@ -61,16 +76,22 @@ func (p *Puddle) publishRaw(i uint32, m *message) taking {
 			return notText
 		}
 	}
-	rooms := p.roomsOf(i)
 	if !p.roomInLog(rooms, len(input)) {
 		return notYet
 	}
 	end := s.In + uint64(len(m.frames))
+	var o *order
+	if len(driven) > 0 {
+		o = p.order(i, m)
+	}
 	one.spread, one.number = len(rooms) > 1, end
 	verdict := taken
-	for n, r := range rooms {
+	for n, r := range append(rooms, driven...) {
 		if n == len(rooms)-1 {
 			one.settles = end
+		}
+		if n >= len(rooms) {
+			one.order, one.owned = o, len(driven) == 1 && len(input) > inboundKept
 		}
 		if refused, worse := p.deliverTo(one, r); refused != nil {
 			p.table.Add(table.RefusedRow(string(refused.Code)), 1)
@@ -80,8 +101,27 @@ func (p *Puddle) publishRaw(i uint32, m *message) taking {
 			}
 		}
 	}
-	s.In = max(s.In, end)
+	waits := o != nil && o.errands > 0
+	if !waits || len(rooms) > 0 {
+		s.In = max(s.In, end)
+	}
+	if waits {
+		p.wait(o)
+	}
 	return verdict
+}
+
+// apart are the rooms that hear what is said in them, and those whose driver
+// does.
+func (p *Puddle) apart(rooms []uint32) (heard, driven []uint32) {
+	for _, r := range rooms {
+		if p.withDriver(r) {
+			driven = append(driven, r)
+		} else {
+			heard = append(heard, r)
+		}
+	}
+	return heard, driven
 }
 
 // roomInLog tells whether a message can go to all those rooms now: the log
@@ -116,12 +156,16 @@ func (p *Puddle) sendEnvelope(o *order, send *format.Send) taking {
 	if r == table.NoRoom {
 		rooms = nil
 	}
-	if !p.roomInLog(rooms, len(send.Message.Data)) {
+	driven := r != table.NoRoom && p.withDriver(r)
+	if driven && p.fullOfAnswers(o.speaker) || !driven && !p.roomInLog(rooms, len(send.Message.Data)) {
 		return notYet
 	}
 	one := &parcel{from: o.subject, who: p.identity(o.subject), id: o.of, message: send.Message, to: send.To, settles: o.end}
 	if o.speaker != o.subject {
 		one.settles = 0
+	}
+	if driven {
+		one.order = o
 	}
 	if send.Ref != "" || send.Key != "" {
 		one.receipt = p.receiptFor(o, send)
@@ -169,11 +213,14 @@ func (p *Puddle) dispatch(o *order, one *parcel, r uint32) {
 	} else {
 		refused, _ = p.deliverTo(one, r)
 	}
-	if refused != nil {
+	switch {
+	case refused != nil:
 		p.fail(o, refused)
-		return
+	case o.errands == 0:
+		p.settle(o)
+	case !o.waits:
+		p.wait(o)
 	}
-	p.settle(o)
 }
 
 // claim sends a message whose key was not used in the last two minutes.
@@ -213,17 +260,30 @@ func sent(id string, receivers int) says {
 	return ok("send").text("id", id).number("receivers", receivers)
 }
 
-// deliverTo has a room's rules judge a parcel, and sends it. worse tells what
-// becomes of a raw socket that sent it.
+// deliverTo has a room's rules judge a parcel, and gives it to its members, its
+// driver or both. worse tells what becomes of a raw socket that sent it.
 func (p *Puddle) deliverTo(one *parcel, r uint32) (refused *schema.Refusal, worse taking) {
 	if refused, worse = p.judgeSend(one, r); refused != nil {
 		return refused, worse
 	}
+	if p.withDriver(r) {
+		p.askDriver(one, r)
+		return nil, taken
+	}
+	again := p.redo.has(r)
+	if refused = p.deliverByReach(one, r); refused == nil && !again && p.rooms[r].Rules.Driver.Hooked() {
+		p.hook(one, r)
+	}
+	return refused, taken
+}
+
+// deliverByReach sends a parcel as far as its room's rule "to" lets it.
+func (p *Puddle) deliverByReach(one *parcel, r uint32) *schema.Refusal {
 	facts := &p.rooms[r].Facts
 	switch room.ReachOf(facts.Rules.To, len(one.to) > 0) {
 	case room.ReachAll:
 		one.to = nil
-		return p.toAll(one, r), taken
+		return p.toAll(one, r)
 	case room.ReachOwner:
 		one.to = nil
 		if facts.Owner != "" {
@@ -235,7 +295,7 @@ func (p *Puddle) deliverTo(one *parcel, r uint32) (refused *schema.Refusal, wors
 	case room.ReachSender:
 		one.to = []string{one.id.String()}
 	}
-	return p.toSome(one, r), taken
+	return p.toSome(one, r)
 }
 
 // judgeSend: who may send, how much, how fast, in which format.
@@ -271,8 +331,12 @@ func (p *Puddle) judgeSend(one *parcel, r uint32) (*schema.Refusal, taking) {
 }
 
 // sizeMost is the largest message that a room takes, bytes: what its rule
-// says, within the house's limit and what the log can carry.
+// says, within the house's limit and what the log can carry. What a driver has
+// alone goes through no log.
 func (p *Puddle) sizeMost(rules *schema.Rules) int {
+	if rules.Driver.Alone() {
+		return rules.Size
+	}
 	return min(rules.Size, p.settings.MessageBytes, int(p.table.LogBytes()/16))
 }
 

@@ -43,6 +43,7 @@ type membership struct {
 	deaf   bool   // its token is for sending only
 	bucket room.Bucket
 	over   room.Overrun
+	driven *driven // where it stands with the room's driver; nil: at the top
 }
 
 // door is by which address a socket came.

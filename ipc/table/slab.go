@@ -151,6 +151,17 @@ func (t *Table) fill(at uint64, behind int, b [][]byte) {
 	}
 }
 
+// Cut leaves of a span its first bytes alone.
+func (t *Table) Cut(ref *Span, length int) {
+	if length == 0 {
+		t.Drop(ref)
+		return
+	}
+	point()
+	atomic.StoreUint64((*uint64)(ref), uint64(spanOf(ref.at(), length)))
+	point()
+}
+
 // Drop gives the span back.
 func (t *Table) Drop(ref *Span) {
 	old := *ref

@@ -153,9 +153,9 @@ func (r *Room) Forget() {
 
 // Plain tells whether whoever is in may send anything at any pace, and every
 // member hears it as it came: the rules then have nothing to do with a message
-// but its size.
+// but its size, and no driver hears it.
 func (f *Facts) Plain() bool {
 	r := &f.Rules
 	return r.Send == schema.SendMembers && len(r.Deny) == 0 && r.To <= schema.ToEveryone &&
-		!r.Echo && !r.Rate.Limits() && r.Format == schema.FormatAny && r.Meta == 0
+		r.Driver == nil && !r.Echo && !r.Rate.Limits() && r.Format == schema.FormatAny && r.Meta == 0
 }

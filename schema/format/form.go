@@ -16,6 +16,7 @@ const FieldsMost = 64
 // Form is what a form says.
 type Form struct {
 	Message  Message
+	File     string   // the name of the file that the message is; "": it is none
 	To       []string // nil if not said
 	Token    string   // "" if not said, as all below
 	Client   string

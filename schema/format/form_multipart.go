@@ -47,6 +47,9 @@ func (f *fields) takePart(part *multipart.Part) *schema.Refusal {
 		if file && part.FileName() == "" && len(data) == 0 { // no file was chosen
 			return nil
 		}
+		if file {
+			f.form.File = strings.ToValidUTF8(part.FileName(), "_")
+		}
 		return f.sayPart(part.Header.Get("Content-Type"), file, data)
 	case file && part.FileName() != "":
 		return refuse(schema.Malformed, "form: the field %s is a file: name the field file", shown(name))

@@ -229,6 +229,7 @@ func TestBodyVectors(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
+		form.File = "" // the vectors say what a message is, not how its file was called
 		want := Form{To: e.To, Token: e.Token, Client: e.Client, Password: e.Password, OTP: e.OTP, Key: e.Key}
 		sameMessage(t, form.Message, e.Message.message(t))
 		if form.Message = want.Message; !reflect.DeepEqual(form, want) {
