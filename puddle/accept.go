@@ -96,7 +96,7 @@ func (p *Puddle) enrol(fd int32, address [16]byte, port uint16) (i uint32, ok bo
 	p.live++
 	p.keep(i)
 	p.table.Add(table.StateGauge+table.Counter(schema.Handshake), 1)
-	p.schedule(i, p.now+seconds(p.settings.HeaderTime))
+	p.schedule(i, p.after(p.settings.HeaderTime))
 	p.announce(i)
 	return i, true
 }

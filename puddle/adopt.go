@@ -458,9 +458,9 @@ func (p *Puddle) goOn(selves map[uint32]*ipc.Self) {
 		id := s.ID
 		switch s.State {
 		case schema.Handshake:
-			p.schedule(i, p.now+seconds(p.settings.HeaderTime))
+			p.schedule(i, p.after(p.settings.HeaderTime))
 		case schema.Closing:
-			p.schedule(i, p.now+seconds(p.settings.CloseTime))
+			p.schedule(i, p.after(p.settings.CloseTime))
 			p.owing = append(p.owing, i)
 		case schema.InRoom:
 			p.schedule(i, s.Heard+seconds(p.settings.PingEvery))

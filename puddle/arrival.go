@@ -359,5 +359,5 @@ func (p *Puddle) turnBack(a *arrival, refused rejection) {
 	delete(p.answers, a.i)
 	p.ownAfter(a.i, reply, schema.Handshake, a.end, a.end)
 	p.happen(a.i, input{event: sequence.Answered})
-	p.schedule(a.i, p.now+seconds(p.settings.CloseTime))
+	p.schedule(a.i, p.after(p.settings.CloseTime))
 }

@@ -80,7 +80,7 @@ func (p *Puddle) act(i uint32, action sequence.Action, in input, next schema.Sta
 		p.table.Add(table.Closes+table.Counter(schema.CloseRow(in.code)), 1)
 		p.debug("closing", s, "code", in.code, "reason", in.reason)
 		p.own(i, controlFrame(frame[:], ws.OpClose, closePayload(payload[:], in.code, in.reason)), next, in.after)
-		p.schedule(i, p.now+seconds(p.settings.CloseTime))
+		p.schedule(i, p.after(p.settings.CloseTime))
 	case sequence.Timeout:
 		p.answer(i, next, reject(408, schema.Malformed, "the request's head did not come in time"), "timeout")
 	case sequence.Refuse:
@@ -99,7 +99,7 @@ func (p *Puddle) act(i uint32, action sequence.Action, in input, next schema.Sta
 func (p *Puddle) answer(i uint32, next schema.State, refused rejection, reason string) {
 	p.table.Add(table.RefusedRow(reason), 1)
 	p.own(i, refused.answer().append(nil), next, 0)
-	p.schedule(i, p.now+seconds(p.settings.CloseTime))
+	p.schedule(i, p.after(p.settings.CloseTime))
 }
 
 // free forgets a socket. Whoever holds a duplicate of it, the peer sees the

@@ -179,7 +179,7 @@ func (p *Puddle) prove(e *entry) {
 // question asks the socket for what the room asks.
 func (p *Puddle) question(e *entry) {
 	if !e.asking {
-		e.deadline = p.now + seconds(p.settings.EntryTime)
+		e.deadline = p.after(p.settings.EntryTime)
 	}
 	if e.resumed {
 		e.resumed = false

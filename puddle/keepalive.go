@@ -170,5 +170,9 @@ func coarseNow() uint32 {
 	return uint32(t.Sec)
 }
 
+// after is the second in which a time that begins now has passed in full: the
+// clock of the wheel is up to a second behind.
+func (p *Puddle) after(d time.Duration) uint32 { return p.now + 1 + seconds(d) }
+
 // seconds rounds up.
 func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }

@@ -71,7 +71,7 @@ func (p *Puddle) answerPlain(i uint32, reply []byte, reason string) {
 	end := max(s.In+1, from+uint64(len(held))) // nothing of it is looked at again
 	p.ownAfter(i, reply, schema.Handshake, end, end)
 	p.happen(i, input{event: sequence.Answered})
-	p.schedule(i, p.now+seconds(p.settings.CloseTime))
+	p.schedule(i, p.after(p.settings.CloseTime))
 }
 
 // address is where a socket comes from, as text.
