@@ -84,6 +84,7 @@ func (p *Puddle) onSecond(clock int) {
 	} else {
 		p.lastReceived = received
 	}
+	p.rest.Second(p.table.Head())
 }
 
 func (p *Puddle) turnWheel() {

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/porthouse/porthouse/ipc"
+	"github.com/porthouse/porthouse/ipc/heap"
 	"github.com/porthouse/porthouse/ipc/keeper"
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/puddle/room"
@@ -106,7 +107,8 @@ type Puddle struct {
 	serveBy   uint32
 
 	lastReceived uint64 // table.Received, a second ago
-	news         bool   // for the registry, since the last poke
+	rest         heap.Rest
+	news         bool // for the registry, since the last poke
 	scratch      []byte
 	gather       gathering
 	inbound      []byte // a message's payload

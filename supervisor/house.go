@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/porthouse/porthouse/ipc/heap"
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
@@ -107,6 +108,8 @@ type supervisor struct {
 	wanted    int        // puddles, where others were taken over; 0: as many as there are
 	again     string     // the binary to become, once all is handed over
 	count     roomCount  // atomic: how many rooms, for the metrics
+	rest      heap.Rest
+	told      uint64 // how often there was news of a puddle
 	closings  closings
 
 	book      *book.Book // locks itself
@@ -188,7 +191,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		case r := <-s.reports:
 			s.reported(r)
 		case n := <-s.pokes:
-			if n < len(s.slots) {
+			if s.told++; n < len(s.slots) {
 				s.follow(s.slots[n])
 			}
 		case <-s.changes.wake:
@@ -205,6 +208,7 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.retire()
 			s.watchMove()
 			s.expire()
+			s.rest.Second(s.told)
 		}
 	}
 	close(s.leave)
