@@ -42,6 +42,7 @@ type registry struct {
 	queue      *list.List // of entry, the oldest change first
 	flight     []entry    // in the commit under way, the oldest first
 	sequences  map[schema.SequenceID]*sequenceEntry
+	most       int                                // of sequences, since it was made
 	held       map[schema.SequenceID]heldSequence // the rows there are
 	attendance finder                             // by room, what is true now
 	clients    finder                             // by client, likewise
@@ -149,6 +150,7 @@ func (r *registry) entryOf(id schema.SequenceID) *sequenceEntry {
 	if e == nil {
 		e = &sequenceEntry{id: id}
 		r.sequences[id] = e
+		r.most = max(r.most, len(r.sequences))
 	}
 	return e
 }

@@ -93,7 +93,7 @@ func (c puddleGone) merge(r *registry) {
 		}
 	}
 	for id, held := range r.held {
-		if held.slot != slot {
+		if int(held.slot) != slot {
 			continue
 		}
 		if e := r.sequences[id]; e == nil || e.row == nil && !e.gone { // not moved, not gone

@@ -68,7 +68,7 @@ func (e *sequenceEntry) settle(r *registry) {
 func (e *sequenceEntry) add(r *registry, batch *store.Batch) (n int) {
 	if e.gone {
 		batch.SequencesGone = append(batch.SequencesGone, e.id)
-		n += 1 + len(r.held[e.id].rooms)
+		n += 1 + len(r.held[e.id].rooms.names())
 	}
 	if e.row != nil {
 		batch.Sequences = append(batch.Sequences, *e.row)
@@ -88,36 +88,48 @@ func (e *sequenceEntry) add(r *registry, batch *store.Batch) (n int) {
 
 func (e *sequenceEntry) forget(r *registry) { delete(r.sequences, e.id) }
 
-// heldSequence is what the database holds of a sequence.
+// heldSequence is what the database holds of a sequence. It is small, since
+// there is one of each that lives.
 type heldSequence struct {
-	slot   int
 	client unique.Handle[string]
-	rooms  []unique.Handle[string] // sorted by name
+	rooms  roomSet
+	slot   int32
 }
 
-func (h heldSequence) find(room string) (at int, found bool) {
-	return slices.BinarySearchFunc(h.rooms, room, func(have unique.Handle[string], want string) int {
-		return strings.Compare(have.Value(), want)
-	})
-}
-
-func (h heldSequence) in(room string) bool {
-	_, found := h.find(room)
-	return found
-}
+func (h heldSequence) in(room string) bool { return slices.Contains(h.rooms.names(), room) }
 
 func (h heldSequence) with(room string) heldSequence {
-	if at, found := h.find(room); !found {
-		h.rooms = slices.Insert(h.rooms, at, unique.Make(room))
+	names := h.rooms.names()
+	if at, found := slices.BinarySearch(names, room); !found {
+		h.rooms = roomSetOf(slices.Insert(names, at, room))
 	}
 	return h
 }
 
 func (h heldSequence) without(room string) heldSequence {
-	if at, found := h.find(room); found {
-		h.rooms = slices.Delete(h.rooms, at, at+1)
+	names := h.rooms.names()
+	if at, found := slices.BinarySearch(names, room); found {
+		h.rooms = roomSetOf(slices.Delete(names, at, at+1))
 	}
 	return h
+}
+
+// roomSet is the rooms of a sequence, which most have in common with others.
+type roomSet struct{ joined unique.Handle[string] } // sorted, a NUL between two; zero: none
+
+func roomSetOf(names []string) roomSet {
+	if len(names) == 0 {
+		return roomSet{}
+	}
+	return roomSet{unique.Make(strings.Join(names, "\x00"))}
+}
+
+// names are the rooms, sorted.
+func (s roomSet) names() []string {
+	if s == (roomSet{}) {
+		return nil
+	}
+	return strings.Split(s.joined.Value(), "\x00")
 }
 
 // rowTable is a table whose rows stand alone: what is pending and what the

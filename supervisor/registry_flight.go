@@ -5,6 +5,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/porthouse/porthouse/schema"
 	"github.com/porthouse/porthouse/schema/store"
 )
 
@@ -56,6 +57,9 @@ func (r *registry) land(batch *store.Batch, failed error) {
 	}
 	clear(r.flight)
 	r.flight = r.flight[:0]
+	if len(r.sequences) == 0 && r.most > chunkRows { // a map that was large stays large
+		r.sequences, r.most = make(map[schema.SequenceID]*sequenceEntry), 0
+	}
 }
 
 // hold keeps what the database holds now.
@@ -65,7 +69,7 @@ func (r *registry) hold(batch *store.Batch) {
 	}
 	for _, row := range batch.Sequences {
 		held := r.held[row.ID]
-		held.slot, held.client = row.Slot, unique.Make(row.Client)
+		held.slot, held.client = int32(row.Slot), unique.Make(row.Client)
 		r.held[row.ID] = held
 	}
 	for _, s := range batch.Left {

@@ -44,12 +44,12 @@ func (r *registry) standingOf(id schema.SequenceID) (now standing, lives bool) {
 	if e != nil && e.row != nil {
 		now.slot, now.client = e.row.Slot, e.row.Client
 	} else {
-		now.slot, now.client = held.slot, held.client.Value()
+		now.slot, now.client = int(held.slot), held.client.Value()
 	}
 	if e == nil || !e.gone {
-		for _, room := range held.rooms {
-			if in, said := e.said(room.Value()); in || !said {
-				now.rooms = append(now.rooms, room.Value())
+		for _, room := range held.rooms.names() {
+			if in, said := e.said(room); in || !said {
+				now.rooms = append(now.rooms, room)
 			}
 		}
 	}

@@ -237,12 +237,12 @@ func (b *bench) heldRows(t *testing.T, h *house) {
 	defer b.mu.Unlock()
 	joined := make(map[schema.SequenceID]map[string]bool)
 	for id, held := range b.held {
-		if row := h.sequences[id]; row.Slot != held.slot {
+		if row := h.sequences[id]; row.Slot != int(held.slot) {
 			t.Errorf("%v is held in slot %d, want %d", id, held.slot, row.Slot)
 		}
 		joined[id] = make(map[string]bool)
-		for _, room := range held.rooms {
-			joined[id][room.Value()] = true
+		for _, room := range held.rooms.names() {
+			joined[id][room] = true
 		}
 	}
 	compareMaps(t, "held", joined, h.joined)
