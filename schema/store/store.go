@@ -27,6 +27,10 @@ const (
 	brief = 100 * time.Millisecond
 	// logMost is how large the write-ahead log stays after a storm, bytes.
 	logMost = 16 << 20
+
+	// cacheMost is how much of the database is kept in memory, bytes. The
+	// kernel has the rest of it at hand.
+	cacheMost = 256 << 10
 )
 
 // Store is an open database. Its methods may be called from several
@@ -105,7 +109,7 @@ func address(path string) string {
 		"_synchronous":  {"NORMAL"},
 		"_txlock":       {"immediate"},
 		"_error_rc":     {"true"}, // no stale text in its messages
-		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", logMost)},
+		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", logMost), fmt.Sprintf("cache_size(-%d)", cacheMost>>10)},
 	}
 	file.RawQuery = settings.Encode()
 	return file.String()

@@ -85,6 +85,7 @@ func TestOpenFresh(t *testing.T) {
 	for pragma, want := range map[string]string{
 		"user_version": fmt.Sprint(len(migrations)), "journal_mode": "wal", "synchronous": "1",
 		"foreign_keys": "1", "busy_timeout": "100", "journal_size_limit": fmt.Sprint(logMost),
+		"cache_size": fmt.Sprint(-cacheMost >> 10),
 	} {
 		var have string
 		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&have); err != nil {

@@ -77,7 +77,7 @@ func parseCommand(args []string) (*command, error) {
 	f.IntVar(&p.Processes, "processes", 0, fmt.Sprintf("client processes (default: as few as hold %d sockets each)", socketsMost))
 	f.DurationVar(&t.warmup, "warmup", 500*time.Millisecond, "load before the measurement")
 	f.DurationVar(&t.duration, "duration", 3*time.Second, "of the measurement")
-	f.DurationVar(&t.settle, "settle", 0, "from the last 101 to the load, or to the weighing at rest (default 300ms; 2s in idle)")
+	f.DurationVar(&t.settle, "settle", 0, "from the last 101 to the load, or to the weighing at rest (default 300ms; 6s in idle)")
 	f.DurationVar(&t.hold, "hold", 0, "idle: how long the sockets stay after the weighing")
 	f.IntVar(&t.say, "say", 0, "idle: messages to one room after that, one at a time")
 	f.IntVar(&t.sayRoom, "say-room", 0, "idle: `number` of that room")
@@ -125,7 +125,7 @@ func (c *command) setDefaults() {
 	case modeHandshakes:
 		rooms = 100
 	case modeIdle:
-		settle = 2 * time.Second
+		settle = 6 * time.Second
 	}
 	orDefault(&p.Rooms, rooms)
 	orDefault(&p.Members, members)
