@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -125,7 +124,10 @@ type Puddle struct {
 
 // garbagePercent is Go's: the heap is small and what handshakes leave in it
 // should not stay for long.
-const garbagePercent = 25
+const (
+	garbagePercent = 25
+	garbageRoom    = 4 << 20
+)
 
 // hand is what the process needs beside a socket's entry; all of it can be
 // found again.
@@ -142,7 +144,7 @@ type hand struct {
 // Run serves until the supervisor says stop or is gone.
 func Run(link *ipc.Conn) error {
 	runtime.GOMAXPROCS(1) // the loop's
-	debug.SetGCPercent(garbagePercent)
+	heap.Room(garbageRoom, garbagePercent)
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may go
 	var word ipc.ToPuddle
 	descriptors, err := link.Receive(&word)

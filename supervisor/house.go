@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -32,7 +31,10 @@ import (
 const SlotsMost = table.Slots
 
 // garbagePercent is Go's: memory counts for more here than time.
-const garbagePercent = 50
+const (
+	garbagePercent = 50
+	garbageRoom    = 8 << 20
+)
 
 // AdminOff is the admin address of a house without one.
 const AdminOff = "off"
@@ -145,7 +147,7 @@ type errand struct {
 // Run stands a house up and returns when it has stopped: nil if it was asked
 // to, by ctx, a signal or the control socket.
 func Run(ctx context.Context, config Config) error {
-	debug.SetGCPercent(garbagePercent)
+	heap.Room(garbageRoom, garbagePercent)
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may go
 	s, err := build(ctx, config)
 	if err == nil {

@@ -64,3 +64,19 @@ func TestNoRest(t *testing.T) {
 		t.Fatal("it was given back twice, with nothing between")
 	}
 }
+
+// A small heap is not collected for every few hundred kilobytes, and room for
+// garbage costs nothing until it is used.
+func TestRoom(t *testing.T) {
+	Room(4<<20, 25)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 3 << 10 {
+		sink = append(sink[:0], make([]byte, 1<<10))
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.NumGC - before.NumGC; n > 1 {
+		t.Errorf("%d collections for 3 MiB of garbage, want 1 at most", n)
+	}
+}
