@@ -51,6 +51,7 @@ import (
 //	POST   /api/tokens                  owners  {client?, expires?, rooms?}       201, {id, client, …, token}, shown once
 //	DELETE /api/tokens/ID               owners                                    the token, without it
 //	GET    /api/sequences[?room=&client=]  owners                                 [{sequence, slot, client, state, rooms, address, since}]
+//	PATCH  /api/sequences/ID            admins  {slot}                            {sequence, slot}; it moves, and notices nothing
 //	DELETE /api/sequences/ID            owners                                    {closed, missing}; it hears 4409
 //	GET    /api/status                  admins                                    as porthouse status --json
 //
@@ -88,6 +89,7 @@ type apiHouse interface {
 	sequencesOf(client string) []schema.SequenceID
 	clientOf(id schema.SequenceID) (client string, found bool)
 	close(ids []schema.SequenceID) ipc.ClosedAnswer
+	move(id schema.SequenceID, slot int) *schema.Refusal
 }
 
 // apiCall is one request whose asker is known.

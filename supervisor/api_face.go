@@ -39,3 +39,7 @@ func (f apiFace) clientOf(id schema.SequenceID) (client string, found bool) {
 }
 
 func (f apiFace) close(ids []schema.SequenceID) ipc.ClosedAnswer { return f.c.closed(ids) }
+
+func (f apiFace) move(id schema.SequenceID, slot int) *schema.Refusal {
+	return f.c.move(ipc.AskMove{Sequence: id, Slot: slot}).Refused
+}

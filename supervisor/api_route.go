@@ -60,6 +60,7 @@ var apiRoutes = []apiRoute{
 	{method: "DELETE", path: "/api/tokens/{name}", do: operation("token", "revoke")},
 
 	{method: "GET", path: "/api/sequences", query: []string{"room", "client"}, do: (*api).listSequences},
+	{method: "PATCH", path: "/api/sequences/{name}", who: apiAdmins, do: (*api).moveSequence},
 	{method: "DELETE", path: "/api/sequences/{name}", do: (*api).closeSequence},
 
 	{method: "GET", path: "/api/status", who: apiAdmins, do: (*api).showStatus},

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -99,6 +100,32 @@ func (a *api) closeSequence(c *apiCall) apiAnswer {
 		return answerRefused(schema.NotFound, "there is no sequence "+id.String()+" of yours: GET /api/sequences lists them")
 	}
 	return answered(http.StatusOK, closed)
+}
+
+// moveSequence moves a sequence to another puddle.
+func (a *api) moveSequence(c *apiCall) apiAnswer {
+	id, err := schema.ParseSequenceID(c.name())
+	if err != nil {
+		return answerRefused(schema.Malformed, err.Error())
+	}
+	var said struct {
+		Slot *int `json:"slot"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(c.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&said); err != nil || said.Slot == nil {
+		return answerRefused(schema.Malformed, `the body must be {"slot":N}, the number of a puddle: GET /api/status lists them`)
+	}
+	if refusal := a.house.move(id, *said.Slot); refusal != nil {
+		return answerRefusal(refusal)
+	}
+	return answered(http.StatusOK, moved{Sequence: id, Slot: *said.Slot})
+}
+
+// moved is where a sequence has moved.
+type moved struct {
+	Sequence schema.SequenceID `json:"sequence"`
+	Slot     int               `json:"slot"`
 }
 
 func (a *api) listSockets(c *apiCall) apiAnswer {

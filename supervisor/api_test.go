@@ -67,6 +67,13 @@ func (f *fakeAPIHouse) clientOf(id schema.SequenceID) (string, bool) {
 	return map[schema.SequenceID]string{7: "alice", 9: "bob"}[id], id == 7 || id == 9
 }
 
+func (f *fakeAPIHouse) move(id schema.SequenceID, slot int) *schema.Refusal {
+	if slot > 1 {
+		return &schema.Refusal{Code: schema.Unavailable, Message: "there is no such puddle"}
+	}
+	return nil
+}
+
 func (f *fakeAPIHouse) close(ids []schema.SequenceID) ipc.ClosedAnswer {
 	f.closed = append(f.closed, ids...)
 	return ipc.ClosedAnswer{Closed: ids, Missing: []schema.SequenceID{}}
@@ -127,6 +134,9 @@ func TestAPIWhoMayWhat(t *testing.T) {
 		{"DELETE", "/api/tokens/1f", "", all(200, 200)},
 		{"GET", "/api/sequences", "", all(200, 200)},
 		{"GET", "/api/sequences?client=bob", "", all(403, 200)},
+		{"PATCH", "/api/sequences/" + schema.SequenceID(7).String(), `{"slot":1}`, all(403, 200)},
+		{"PATCH", "/api/sequences/" + schema.SequenceID(7).String(), `{"slot":7}`, all(403, 503)},
+		{"PATCH", "/api/sequences/" + schema.SequenceID(7).String(), `{}`, all(403, 400)},
 		{"DELETE", "/api/sequences/" + schema.SequenceID(7).String(), "", all(200, 200)},
 		{"DELETE", "/api/sequences/" + schema.SequenceID(9).String(), "", all(404, 200)},
 		{"DELETE", "/api/sequences/" + schema.SequenceID(10).String(), "", all(404, 404)},

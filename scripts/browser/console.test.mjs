@@ -124,6 +124,12 @@ test("clients and tokens; sequences are found and closed", async () => {
   await page.getByRole("button", { name: "Find" }).click()
   await page.getByText("1 found").waitFor()
   const id = await page.locator("#sequences-list td").first().textContent()
+  const puddle = page.getByLabel(`Puddle of ${id}`)
+  const other = await puddle.inputValue() === "0" ? "1" : "0"
+  await puddle.selectOption(other)
+  const there = async () => JSON.parse(await house.do("sequence", "list", "--json")).some(s => s.sequence === id && String(s.slot) === other)
+  for (let tries = 0; !await there(); tries++) assert.ok(tries < 200, "it moves to the other puddle")
+  assert.equal(await puddle.inputValue(), other)
   await page.getByLabel("Client", { exact: true }).fill("")
   await page.getByLabel("Sequence", { exact: true }).fill(id)
   await page.keyboard.press("Enter")

@@ -446,9 +446,22 @@ $("rooms-again").onclick = listRooms
 
 function listSequences(body, list, again) {
   rows(body, list.map(s => [
-    s.sequence, s.slot, s.client ?? "", s.state, s.rooms.join(", "), s.address, new Date(s.since).toLocaleString(),
+    s.sequence, puddleOf(s, again), s.client ?? "", s.state, s.rooms.join(", "), s.address, new Date(s.since).toLocaleString(),
     deed("Close", async () => { if (await tried(() => call("DELETE", path("sequences", s.sequence)))) setTimeout(again, 100) }, true)
   ]))
+}
+
+/** Where a sequence is, and where it may move. It notices nothing of it. */
+function puddleOf(s, again) {
+  const slots = (last?.status.puddles || []).map(p => p.slot)
+  if (slots.length < 2) return s.slot
+  const choice = make("select", { ariaLabel: `Puddle of ${s.sequence}` })
+  for (const slot of slots) choice.append(make("option", { value: slot, textContent: slot, selected: slot === s.slot }))
+  choice.onchange = async () => {
+    await tried(() => call("PATCH", path("sequences", s.sequence), { slot: +choice.value }))
+    setTimeout(again, 100)
+  }
+  return choice
 }
 
 async function find() {
