@@ -58,6 +58,9 @@ type Start struct {
 	Settings schema.Settings
 	LogLevel int  // a slog.Level
 	LogJSON  bool // text otherwise
+
+	Expel    schema.SequenceID // of those taken over: it ends who serves it, and is closed with 1011; 0: none
+	CloseAll bool              // take nothing over: nobody could. Close all with 1012, and end
 }
 
 // Peer brings one end of a fresh link to another puddle, as its descriptor.

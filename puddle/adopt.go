@@ -34,6 +34,9 @@ type succession struct {
 	rooms   map[uint32]readRoom // before the table is ours
 	words   []heardWord         // of the supervisor, for when it serves
 	lost    []string
+
+	expel     schema.SequenceID // ipc.Start.Expel
+	closesAll bool
 }
 
 // heardWord is a word with its descriptors.
@@ -253,6 +256,11 @@ func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
 			p.table.FreeSocket(i)
 			continue
 		}
+		if s.ID == su.expel {
+			p.banish(i)
+			continue
+		}
+		p.table.Deal(s.ID)
 		if s.Moves == table.Arriving {
 			if s.State == schema.Handshake { // its mover serves it on
 				p.poll.dropSocket(su.fetched[i].fd)
@@ -279,6 +287,7 @@ func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
 			selves[i] = self
 		}
 	}
+	p.table.Deal(0)
 	for index, left := range su.fetched { // closed in the table, not yet with the keeper
 		if left.id != 0 && left.fd >= 0 {
 			p.poll.dropSocket(left.fd)
@@ -448,6 +457,7 @@ func (p *Puddle) settleRooms() {
 // goOn takes up what every socket was doing.
 func (p *Puddle) goOn(selves map[uint32]*ipc.Self) {
 	if p.redo.waits && p.redo.source.Socket != table.NoSocket {
+		p.table.Deal(p.table.Sockets[p.redo.source.Socket].ID)
 		p.readOn(p.redo.source.Socket, table.FlagPaused) // what was half done comes first
 	}
 	for i := range p.table.SocketsTaken() {
@@ -456,6 +466,7 @@ func (p *Puddle) goOn(selves map[uint32]*ipc.Self) {
 			continue
 		}
 		id := s.ID
+		p.table.Deal(id)
 		switch s.State {
 		case schema.Handshake:
 			p.schedule(i, p.after(p.settings.HeaderTime))
@@ -474,4 +485,5 @@ func (p *Puddle) goOn(selves map[uint32]*ipc.Self) {
 			p.readOn(i, table.FlagPaused)
 		}
 	}
+	p.table.Deal(0)
 }

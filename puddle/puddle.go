@@ -203,7 +203,7 @@ func newPuddle(link *ipc.Conn, start *ipc.Start, descriptors []int) (*Puddle, er
 	rest := descriptors[3:]
 	if start.Adopt {
 		p.succession.feed, rest = keeper.NewFeed(rest[0]), rest[1:]
-		p.succession.expect = start.Fetch
+		p.succession.expect, p.succession.expel, p.succession.closesAll = start.Fetch, start.Expel, start.CloseAll
 	}
 	for _, fd := range rest {
 		if err := unix.SetNonblock(fd, true); err != nil {
@@ -260,6 +260,9 @@ func (p *Puddle) loop() error {
 		p.table.Begin()
 		watched[p.poll.set] = func(netpoll.EpollEvent) { p.onSockets() }
 		watched[p.keeping.link.Descriptor()] = func(netpoll.EpollEvent) { p.onKeeper() }
+	}
+	if p.succession.closesAll {
+		return p.closeFetched()
 	}
 	adopts := p.succession.feed != nil
 	p.say(ipc.FromPuddle{Started: &ipc.Started{Pid: os.Getpid()}})
@@ -351,9 +354,11 @@ func (p *Puddle) onSockets() {
 	n := wait(p.poll.set, p.poll.events)
 	for _, event := range p.poll.events[:n] {
 		i := uint32(event.Fd)
-		if s := &p.table.Sockets[i]; uint32(s.ID>>32) != uint32(event.Pad) {
+		s := &p.table.Sockets[i]
+		if uint32(s.ID>>32) != uint32(event.Pad) {
 			continue // a former holder's
 		}
+		p.table.Deal(s.ID)
 		if event.Events&unix.EPOLLOUT != 0 {
 			p.catchUp(i)
 		}
@@ -362,6 +367,7 @@ func (p *Puddle) onSockets() {
 			p.read(i)
 		}
 	}
+	p.table.Deal(0)
 	p.endTick()
 }
 

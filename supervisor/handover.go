@@ -168,6 +168,7 @@ func (s *supervisor) freezeOld(h *handover) {
 	slot.former, slot.process = append(slot.former, old), h.successor
 	slot.state, slot.since, slot.timer = linking, time.Now(), s.limitOf(linking)
 	slot.old = old
+	slot.tryAnother(old.pid, h.successor.pid)
 	slot.link, slot.planned = h.link, h
 }
 

@@ -186,11 +186,12 @@ func (s *supervisor) start(slot *slot, adopt bool) (p *process, link int, err er
 	if adopt {
 		kept, _ = slot.warden.master.Sockets() // a hint
 	}
-	p, err = spawn(s.config.Executable, slot.number, s.reports, s.leave)
+	p, err = spawn(s.binary(slot), slot.number, s.reports, s.leave)
 	if err != nil {
 		closeDescriptors(append(descriptors, link))
 		return nil, -1, err
 	}
+	p.closesAll = slot.blame.closeAll
 	p.say(letter{descriptors: descriptors, word: ipc.ToPuddle{Start: &ipc.Start{
 		Slot:     slot.number,
 		Adopt:    adopt,
@@ -198,6 +199,8 @@ func (s *supervisor) start(slot *slot, adopt bool) (p *process, link int, err er
 		Settings: s.config.Settings,
 		LogLevel: int(s.config.LogLevel),
 		LogJSON:  s.config.LogJSON,
+		Expel:    slot.blame.expel,
+		CloseAll: slot.blame.closeAll,
 	}}})
 	p.say(letter{word: s.addresses()})
 	return p, link, nil

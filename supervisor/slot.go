@@ -3,7 +3,6 @@ package supervisor
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +30,7 @@ type slot struct {
 	killed   bool      // by this supervisor
 	beenUp   bool      // it was ready once
 	upSince  time.Time // when its process became ready; zero: it has not
+	blame    blame     // for its failures
 	complain bool      // that it fails was logged as lasting
 	reason   string    // of its last end
 
@@ -207,11 +207,12 @@ func (s *supervisor) kill(slot *slot) {
 func (s *supervisor) bury(slot *slot) {
 	served := !slot.upSince.IsZero()
 	if served && time.Since(slot.upSince) >= steadyTime {
-		slot.failures = 0
+		slot.failures, slot.blame.proven = 0, true
 	}
 	slot.upSince = time.Time{}
 	if slot.blamed() {
 		slot.failures++
+		s.judge(slot)
 	}
 	keeps := s.mourn(slot, served)
 	if !keeps {
@@ -236,25 +237,14 @@ func (s *supervisor) bury(slot *slot) {
 	slot.complain = lasting
 }
 
-// blamed tells whether a process has failed by itself: a kill from outside is
-// nobody's failure.
-func (slot *slot) blamed() bool {
-	return slot.killed || !strings.HasPrefix(slot.reason, "signal: killed") && slot.reason != "it ended"
-}
-
-// adoptMost is how many processes in a row may fail by themselves to adopt a
-// slot's sockets, before these are given up.
-const adoptMost = 3
-
 // mourn keeps the sockets of a process that has ended for the next one. false:
 // there is nobody to keep them, or they are given up.
 func (s *supervisor) mourn(slot *slot, served bool) bool {
 	switch {
 	case slot.warden == nil || s.phase == phaseStopping || !served && !slot.orphans:
 		return false
-	case slot.orphans && slot.failures > adoptMost:
-		s.log.Error("a puddle's sockets are given up: no process could adopt them", "puddle", slot.number, "reason", slot.reason)
-		slot.orphans = false
+	case slot.process != nil && slot.process.closesAll && slot.blamed():
+		slot.orphans, slot.failures, slot.blame.closeAll = false, 0, false
 		return false
 	}
 	if !slot.orphans {

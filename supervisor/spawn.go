@@ -38,6 +38,8 @@ type process struct {
 	link  *ipc.Conn
 	words *letters
 	gone  chan struct{} // closed when it was waited for
+
+	closesAll bool // and ends; ipc.Start.CloseAll
 }
 
 // report is what a process did: said something, with descriptors that are the

@@ -160,6 +160,7 @@ type status struct {
 		Generation int
 		Sequences  int
 		Rooms      int
+		State      string
 	}
 	Sequences int
 	State     string

@@ -14,6 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("PORTHOUSE_MAIN") == "1" {
 		dieAtPoint()
+		haveFaults()
 		main()
 	}
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync/atomic"
+
+	"github.com/porthouse/porthouse/schema"
 )
 
 // What a successor does with a table before it serves it (DESIGN.md,
@@ -199,7 +201,21 @@ func (t *Table) Doing() (source Source, from uint64, ok bool) {
 		return source, t.h.doingFrom, t.h.peers[source.Slot].Heard == t.h.doingAt
 	}
 	source = Source{Socket: uint32(word - 1)}
-	return source, t.h.doingFrom, t.Sockets[source.Socket].In == t.h.doingAt
+	s := &t.Sockets[source.Socket]
+	return source, t.h.doingFrom, s.ID != 0 && s.In == t.h.doingAt
+}
+
+// Dealing, where a test has set it, is called with each sequence that is dealt
+// with.
+var Dealing func(schema.SequenceID)
+
+// Deal notes whom the process is dealing with alone, 0 for nobody: should it
+// end by itself, that one may be why.
+func (t *Table) Deal(id schema.SequenceID) {
+	t.h.dealing = uint64(id)
+	if Dealing != nil {
+		Dealing(id)
+	}
 }
 
 // SetSpan makes the span at *ref hold b alone. false: the slab is full and

@@ -89,6 +89,8 @@ type header struct {
 
 	peers    [Slots]Peer
 	counters [Counters]uint64
+
+	dealing uint64 // the sequence that the process is dealing with alone; 0: with none, or with many
 }
 
 // Peer is what the table knows of one peer's log and of its reading of ours.

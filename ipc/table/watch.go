@@ -40,6 +40,11 @@ func (t *Table) SetHouse(h House) { atomic.StoreUint32(&t.h.house, uint32(h)) }
 // Heartbeat moves every second while the loop turns.
 func (t *Table) Heartbeat() uint64 { return atomic.LoadUint64(&t.h.heartbeat) }
 
+// DealtWith is the sequence that the process was dealing with alone; 0: none.
+func (t *Table) DealtWith() schema.SequenceID {
+	return schema.SequenceID(atomic.LoadUint64(&t.h.dealing))
+}
+
 // Generation counts the processes that have served the table.
 func (t *Table) Generation() uint64 { return atomic.LoadUint64(&t.h.generation) }
 
