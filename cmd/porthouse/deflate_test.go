@@ -163,7 +163,7 @@ func TestDeflateSurvives(t *testing.T) {
 func TestDeflateDeath(t *testing.T) {
 	path := t.TempDir() + "/point"
 	t.Setenv(pointFile, path)
-	for number := 1; ; number += 5 {
+	for number := 1; ; number += stepOf(5, 17) {
 		died := false
 		t.Run(fmt.Sprint(number), func(t *testing.T) { died = dieDeflating(t, path, number) })
 		if t.Failed() || !died {

@@ -155,10 +155,7 @@ func kill(t *testing.T, h *house, slot int) {
 func TestDeathDuringMove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "point")
 	t.Setenv(pointFile, path)
-	step := 4
-	if testing.Short() {
-		step = 17
-	}
+	step := stepOf(4, 23)
 	for slot := range 2 {
 		for number := 1; ; number += step {
 			os.Remove(path + ".died")

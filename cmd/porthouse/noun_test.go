@@ -93,12 +93,22 @@ func take(t *testing.T, data string, steps []step) {
 }
 
 func TestKeepingOnAHouseThatIsUp(t *testing.T) {
+	manyCommands(t)
 	h := newHouse(t, 1)
 	take(t, h.data, keepingSteps)
 }
 
+// manyCommands leaves a test out of the short run, with the race detector: what
+// takes its time are processes that start and end, one after the other.
+func manyCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: a process a step")
+	}
+}
+
 // What was done while the house was down is there when it is up.
 func TestKeepingOnAHouseThatIsDown(t *testing.T) {
+	manyCommands(t)
 	data := filepath.Join(t.TempDir(), "data")
 	take(t, data, []step{{args: "client list", code: exitNoHouse, errs: "no such folder"}})
 	if _, err := os.Stat(data); err == nil {

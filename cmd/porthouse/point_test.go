@@ -49,15 +49,21 @@ func dieAtPoint() {
 	}
 }
 
+// stepOf is from one point to the next, in the long run of the tests and in the
+// short one.
+func stepOf(long, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return long
+}
+
 // TestDeathAtEachPoint kills a puddle at one point after the other of a script
 // and expects every client to hear what it would have heard.
 func TestDeathAtEachPoint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "point")
 	t.Setenv(pointFile, path)
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
+	step := stepOf(1, 15)
 	for number := 1; ; number += step {
 		os.Remove(path + ".died")
 		ok := t.Run(fmt.Sprint(number), func(t *testing.T) { dieAt(t, path, number) })
