@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/porthouse/porthouse/ipc/heap"
 	"github.com/porthouse/porthouse/ipc/table"
 	"github.com/porthouse/porthouse/schema"
@@ -156,7 +154,7 @@ func Run(ctx context.Context, config Config) error {
 	}
 	s.tearDown()
 	if err == nil && s.again != "" {
-		return fmt.Errorf("become %s: %w", s.again, unix.Exec(s.again, os.Args, os.Environ()))
+		return become(s.again, config.Signals)
 	}
 	return err
 }

@@ -101,12 +101,21 @@ func porthouse(args ...string) *exec.Cmd {
 }
 
 func (h *house) close() {
+	left := append(h.children("puddle"), h.children("keeper")...)
 	h.command.Process.Signal(syscall.SIGQUIT)
 	select {
 	case <-h.ended:
 	case <-time.After(10 * time.Second):
 		h.command.Process.Kill()
 		h.t.Error("the house does not end at QUIT")
+	}
+	for _, pid := range left {
+		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				h.t.Errorf("process %d is left behind", pid)
+				break
+			}
+		}
 	}
 	if h.t.Failed() {
 		h.t.Logf("the house said:\n%s", h.log)

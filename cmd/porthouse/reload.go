@@ -61,6 +61,11 @@ func (m *Main) reload(c *cli.Context, ask ipc.AskReload) error {
 			return err
 		}
 		if answer.Done {
+			if ask.Upgrade {
+				if err := m.awaitUpgraded(c, conn); err != nil {
+					return err
+				}
+			}
 			break
 		}
 		p := answer.Progress
@@ -84,6 +89,32 @@ func (m *Main) reload(c *cli.Context, ask ipc.AskReload) error {
 	}
 	return nil
 }
+
+// awaitUpgraded waits for the supervisor that was one binary to answer as
+// another: conn is to the former.
+func (m *Main) awaitUpgraded(c *cli.Context, conn *ipc.Conn) error {
+	for {
+		if _, err := hear(conn); err != nil {
+			break // it has ended
+		}
+	}
+	for deadline := time.Now().Add(upgradeTime); ; time.Sleep(10 * time.Millisecond) {
+		again, _, err := m.call(c, ipc.Ask{Status: &ipc.AskStatus{}})
+		if err == nil {
+			_, err = hear(again)
+			again.Close()
+		}
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the puddles are of the new binary; its supervisor does not answer: %w", err)
+		}
+	}
+}
+
+// upgradeTime is how long a supervisor may take to become another binary.
+const upgradeTime = 10 * time.Second
 
 // showStep is one line a step; on a terminal the line of a puddle grows.
 func (m *Main) showStep(p *ipc.Progress) {
