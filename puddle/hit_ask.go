@@ -26,6 +26,7 @@ type hit struct {
 
 	origin  []byte // nil: none
 	address netip.AddrPort
+	clear   bool // it crossed a network in clear
 
 	credential ipc.Credential // the first one offered
 	offered    bool           // there is one

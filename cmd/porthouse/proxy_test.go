@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -335,6 +336,29 @@ func TestProxyTellsTheAddress(t *testing.T) {
 			p.eventually("it is gone", func() bool { return len(p.sequences()) == 0 })
 		}
 	})
+}
+
+// What the proxies say to a house, of a client who says something else.
+func TestProxySaysWhoAndHow(t *testing.T) {
+	for _, kind := range []string{"nginx", "caddy"} {
+		t.Run(kind, func(t *testing.T) {
+			proxyBinary(t, kind)
+			heads := make(chan http.Header, 1)
+			upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				r.Header.Set("Host", r.Host)
+				heads <- r.Header
+			}))
+			defer upstream.Close()
+			p := behind(t, kind, &house{t: t, address: upstream.Listener.Addr().String(), log: &quietLog{}})
+			p.shake("127.0.0.5", "/chat", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: http", "X-Forwarded-Proto: gopher")
+			got := <-heads
+			for name, want := range map[string]string{"Host": proxiedHost, "X-Forwarded-For": "127.0.0.5", "X-Forwarded-Proto": "https", "Upgrade": "websocket"} {
+				if said := strings.Join(got[name], ", "); said != want {
+					t.Errorf("%s: %q; want %q", name, said, want)
+				}
+			}
+		})
+	}
 }
 
 // What is the operator's is not to be had through the proxy.
