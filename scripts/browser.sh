@@ -3,8 +3,7 @@
 # is installed here, outside of the repository; where it cannot be, the tests
 # are left out and say why (with BROWSER=must they fail instead).
 # scripts/browser.sh --pictures makes the pictures of docs/images anew;
-# --first-run does what docs/first-run.md says, prints how long each step took,
-# and makes its pictures (COLD=1: with Go's caches empty).
+# --first-run does what docs/first-run.md says, and writes what came of it there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +36,7 @@ fi
 
 export PLAYWRIGHT="$cache/node_modules/playwright-core" CHROMIUM="$(command -v chromium)"
 if [ "${1:-}" = --first-run ]; then
-	exec node scripts/browser/first-run.mjs "file://$PWD" docs/images
+	exec node scripts/browser/first-run.mjs
 fi
 
 bin=$(mktemp -d)
