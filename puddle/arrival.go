@@ -42,6 +42,9 @@ func (p *Puddle) upgrade(i uint32, req *request) {
 	s := &p.table.Sockets[i]
 	a := &arrival{i: i, id: s.ID, req: *req, end: s.In + uint64(len(req.head))}
 	refused := p.read101(a)
+	if a.credential != (ipc.Credential{}) || a.password != "" || a.otp != "" {
+		p.overhear(i, "handshake", a.credential.Token != "")
+	}
 	switch {
 	case refused != nil:
 		p.turnBack(a, *refused)
@@ -261,7 +264,7 @@ func (p *Puddle) arrive(a *arrival, admits []string) {
 // agree negotiates extensions, and gives the line that the 101 tells them by.
 func (p *Puddle) agree(a *arrival) (line string) {
 	s := &p.table.Sockets[a.i]
-	s.Agreed = 0
+	s.Agreed &= table.Sealed
 	if p.settings.DeflateLeast == 0 {
 		return ""
 	}
@@ -269,7 +272,7 @@ func (p *Puddle) agree(a *arrival) (line string) {
 	if agreed == 0 {
 		return ""
 	}
-	s.Agreed = agreed
+	s.Agreed |= agreed
 	return "Sec-WebSocket-Extensions: " + answer
 }
 

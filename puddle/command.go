@@ -100,6 +100,9 @@ func (p *Puddle) run(o *order, refused *schema.Refusal) {
 		p.finish(o, failure(o.command.Do, refused))
 		return
 	}
+	if c := &o.command; c.Token != "" || c.Password != "" || c.OTP != "" {
+		p.overhear(o.speaker, "command", c.Token != "")
+	}
 	commands[o.command.Verb](p, o)
 	if !o.done {
 		p.wait(o)

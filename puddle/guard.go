@@ -126,6 +126,7 @@ const (
 	fieldAuthorization
 	fieldWant
 	fieldForwardedFor
+	fieldForwardedProto
 	fieldsKnown // how many
 )
 
@@ -148,6 +149,8 @@ var fieldRules = [fieldsKnown]struct {
 	fieldAuthorization: {"authorization", true},
 	fieldWant:          {"porthouse-want", false},
 	fieldForwardedFor:  {"x-forwarded-for", false},
+
+	fieldForwardedProto: {"x-forwarded-proto", false},
 }
 
 // request is a request's head, as slices of the bytes that were judged: it is

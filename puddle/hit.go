@@ -65,6 +65,9 @@ func (p *Puddle) onHit(h *hit) {
 		h.done(hitAnswer{shows: true})
 		return
 	}
+	if h.clear && (h.offered || h.password != "" || h.otp != "") {
+		p.tellOverheard(h.address.Addr().Unmap(), h.method, h.credential.Token != "")
+	}
 	if p.frozen {
 		p.passOn(h)
 		return

@@ -1,6 +1,7 @@
 package puddle
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -25,6 +26,7 @@ type hit struct {
 
 	origin  []byte // nil: none
 	address netip.AddrPort
+	clear   bool // it crossed a network in clear
 
 	credential ipc.Credential // the first one offered
 	offered    bool           // there is one
@@ -84,6 +86,17 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.control.SetReadDeadline(time.Now().Add(lingerTime))
 	}
 	a.write(w, v.hit.origin)
+	if v.unread {
+		v.linger()
+	}
+}
+
+// linger reads on behind an answer, for lingerTime: to close on bytes that were
+// not read is a reset, which overtakes the answer. net/http does so by itself,
+// but not for a request that says Connection: close or Expect, as proxies do.
+func (v *visit) linger() {
+	v.control.Flush()
+	io.Copy(io.Discard, v.r.Body)
 }
 
 // visit is one request on its way to its answer.

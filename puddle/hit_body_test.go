@@ -173,6 +173,27 @@ func TestHitTooLarge(t *testing.T) {
 	}
 }
 
+// Who is refused before its body is there, and goes on sending it, hears why:
+// the connection is not reset under the answer, whatever the head says.
+func TestHitRefusedWhileSending(t *testing.T) {
+	for _, line := range []string{"", "Connection: close\r\n", "Expect: 100-continue\r\n"} {
+		td := openDesk(t, nil, nil)
+		c := td.dial()
+		c.say(fmt.Sprintf("POST /chat HTTP/1.1\r\nHost: house.test\r\n%sContent-Length: %d\r\n\r\n", line, 2<<20))
+		if response, body := c.hear("POST"); response.StatusCode != 413 {
+			t.Errorf("%q: %s %s", line, response.Status, body)
+		}
+		began := time.Now()
+		for range 3 { // where the first meets a reset, the next is refused
+			_, err := c.Write(make([]byte, 16<<10))
+			if took := time.Since(began); err != nil && took < lingerTime/2 {
+				t.Errorf("%q: reset %v after the answer: %v", line, took, err)
+			}
+			time.Sleep(lingerTime / 10)
+		}
+	}
+}
+
 func TestHitContinue(t *testing.T) {
 	td := openDesk(t, nil, nil)
 	c := td.dial()

@@ -43,12 +43,13 @@ type hitConn struct {
 	net.Conn
 	first   []byte // not yet read from here
 	address netip.AddrPort
+	clear   bool // what comes by it crosses a network in clear
 	once    sync.Once
 	closed  func()
 }
 
-func newHitConn(inner net.Conn, first []byte, address netip.AddrPort, closed func()) *hitConn {
-	return &hitConn{Conn: inner, first: bytes.Clone(first), address: address, closed: closed}
+func newHitConn(inner net.Conn, first []byte, address netip.AddrPort, clear bool, closed func()) *hitConn {
+	return &hitConn{Conn: inner, first: bytes.Clone(first), address: address, clear: clear, closed: closed}
 }
 
 func (c *hitConn) Read(b []byte) (n int, err error) {

@@ -96,7 +96,7 @@ func (td *testDesk) accept(listener int) {
 		}
 		heads.Go(func() {
 			if first := readTestHead(fd); first != nil {
-				td.errors <- td.take(fd, first, testClient)
+				td.errors <- td.take(fd, first, testClient, false)
 				clear(first) // the loop uses its buffer again
 				return
 			}

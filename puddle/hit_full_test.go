@@ -123,7 +123,7 @@ func TestTakeNoSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pipe[1])
-	if err := td.take(pipe[0], nil, testClient); err == nil {
+	if err := td.take(pipe[0], nil, testClient, false); err == nil {
 		t.Error("a pipe was taken")
 	}
 	if _, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {

@@ -45,7 +45,7 @@ func FuzzTake(f *testing.F) {
 		defer c.Close()
 		c.SetDeadline(time.Now().Add(20 * time.Second))
 		at := min(int(cut), len(said))
-		if err := td.take(pair[0], said[:at], testClient); err != nil {
+		if err := td.take(pair[0], said[:at], testClient, false); err != nil {
 			t.Fatal(err)
 		}
 		go func() {

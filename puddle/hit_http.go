@@ -97,15 +97,15 @@ func newDesk(limits deskLimits, ask func(hit)) *desk {
 		MaxHeaderBytes:               limits.headBytes,
 		DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, hitAddress{}, c.(*hitConn).address)
+			return context.WithValue(ctx, hitFrom{}, c)
 		},
 	}
 	go d.server.Serve(deskQueue{d})
 	return d
 }
 
-// hitAddress is the key of a client's address in a request's context.
-type hitAddress struct{}
+// hitFrom is the key of its connection in a request's context.
+type hitFrom struct{}
 
 var (
 	errDeskFull    = errors.New("the desk has all the connections that it may have: answered 503")
@@ -113,10 +113,11 @@ var (
 )
 
 // take has a connection answered that has sent first, of which nothing was
-// answered yet. address is the client's, behind proxies. The descriptor is the
+// answered yet. address is the client's, behind proxies; clear tells that what
+// it says crosses a network in clear. The descriptor is the
 // desk's from here on, also where take returns an error; it must be in no
 // epoll set any more. take never blocks and keeps nothing of first.
-func (d *desk) take(fd int, first []byte, address netip.AddrPort) error {
+func (d *desk) take(fd int, first []byte, address netip.AddrPort, clear bool) error {
 	if err := d.reserve(); err != nil {
 		turnFrom(fd)
 		return err
@@ -132,7 +133,7 @@ func (d *desk) take(fd int, first []byte, address netip.AddrPort) error {
 		d.release()
 		return fmt.Errorf("desk: taking a connection of %s: %w", address, err)
 	}
-	return d.enqueue(newHitConn(inner, first, address, func() { d.release(); d.left(address) }))
+	return d.enqueue(newHitConn(inner, first, address, clear, func() { d.release(); d.left(address) }))
 }
 
 func (d *desk) enqueue(c *hitConn) error {

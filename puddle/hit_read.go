@@ -2,7 +2,6 @@ package puddle
 
 import (
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -17,7 +16,9 @@ func (v *visit) readHead() *hitAnswer {
 	origin, once := originOf(r)
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	v.method, v.host, v.query, v.origin = r.Method, r.Host, query, origin
-	v.address, _ = r.Context().Value(hitAddress{}).(netip.AddrPort)
+	if from, ok := r.Context().Value(hitFrom{}).(*hitConn); ok {
+		v.address, v.clear = from.address, from.clear
+	}
 	// A proxy may send many clients' requests through one connection, but its
 	// address is that of the first.
 	v.shared = r.Header["X-Forwarded-For"] != nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pires/go-proxyproto"
+	"github.com/pires/go-proxyproto/tlvparse"
 
 	"github.com/porthouse/porthouse/ipc/table"
 )
@@ -54,16 +55,38 @@ func (p *Puddle) throughProxy(s *table.Socket, data []byte) (rest []byte, more b
 	if source, ok := header.SourceAddr.(*net.TCPAddr); ok && header.Command == proxyproto.PROXY {
 		address := source.AddrPort()
 		s.Addr, s.Port = address.Addr().As16(), address.Port()
+		if tlvs, err := header.TLVs(); err == nil && viaTLS(tlvs) {
+			s.Agreed |= table.Sealed
+		}
 	}
 	s.In += uint64(size)
 	return data[size:], false
 }
 
-// forwarded takes the address that a proxy of ours names: the last in
-// X-Forwarded-For that is not one of ours itself.
+// viaTLS tells whether a PROXY header says that the client speaks TLS.
+func viaTLS(tlvs []proxyproto.TLV) bool {
+	ssl, found := tlvparse.FindSSL(tlvs)
+	return found && ssl.ClientSSL()
+}
+
+// saysTLS tells whether X-Forwarded-Proto does; of several words the last is
+// that of the proxy next to us.
+func saysTLS(req *request) bool {
+	last := ""
+	for list := req.list(fieldForwardedProto); list.next(); {
+		last = strings.ToLower(string(list.element))
+	}
+	return last == "https" || last == "wss"
+}
+
+// forwarded takes what a proxy of ours says: whether its client speaks TLS, and
+// the client's address, the last in X-Forwarded-For that is not one of ours.
 func (p *Puddle) forwarded(s *table.Socket, req *request) {
-	if len(p.proxies) == 0 || !req.has(fieldForwardedFor) || !p.trusts(netip.AddrFrom16(s.Addr).Unmap()) {
+	if len(p.proxies) == 0 || !p.trusts(netip.AddrFrom16(s.Addr).Unmap()) {
 		return
+	}
+	if saysTLS(req) {
+		s.Agreed |= table.Sealed
 	}
 	var hops []string
 	for list := req.list(fieldForwardedFor); list.next(); {

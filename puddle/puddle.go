@@ -66,6 +66,7 @@ type Puddle struct {
 	house     ipc.House                 // where addresses lead
 	endpoints map[string][]ipc.Endpoint // by host
 	proxies   []netip.Prefix
+	overheard overheard
 	desk      *desk
 	deskShut  bool // it has said its last answer
 	box       *mailbox

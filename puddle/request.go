@@ -52,9 +52,10 @@ func (p *Puddle) plain(i uint32, req *request, data []byte) {
 		s := &p.table.Sockets[i]
 		address := netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), s.Port)
 		first := append([]byte(nil), data...)
+		clear := p.isClear(i)
 		p.toDesk(i, address)
 		fd := p.partWith(i)
-		if err := p.desk.take(fd, first, address); err != nil {
+		if err := p.desk.take(fd, first, address, clear); err != nil {
 			p.fromDesk(address)
 			p.log.Debug("a request was not taken", "error", err)
 		}

@@ -2,7 +2,8 @@
 # Tries the page and the console in a real chromium. What that needs beside Go
 # is installed here, outside of the repository; where it cannot be, the tests
 # are left out and say why (with BROWSER=must they fail instead).
-# scripts/browser.sh --pictures makes the pictures of docs/images anew.
+# scripts/browser.sh --pictures makes the pictures of docs/images anew;
+# --first-run does what docs/first-run.md says, and writes what came of it there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,10 +34,15 @@ if [ ! -d "$cache/node_modules/playwright-core" ]; then
 		leave_out "npm cannot install playwright-core"
 fi
 
+export PLAYWRIGHT="$cache/node_modules/playwright-core" CHROMIUM="$(command -v chromium)"
+if [ "${1:-}" = --first-run ]; then
+	exec node scripts/browser/first-run.mjs
+fi
+
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
 CGO_ENABLED=0 go build -trimpath -o "$bin/porthouse" ./cmd/porthouse
-export PORTHOUSE="$bin/porthouse" PLAYWRIGHT="$cache/node_modules/playwright-core" CHROMIUM="$(command -v chromium)"
+export PORTHOUSE="$bin/porthouse"
 if [ "${1:-}" = --pictures ]; then
 	exec node scripts/browser/pictures.mjs docs/images
 fi

@@ -19,7 +19,7 @@ const diskEnough = 100 << 20 // bytes free in the data folder's file system
 // Check looks at everything that up would meet. It changes nothing; where a
 // house is up on the data folder, ports and database are left to that.
 func Check(ctx context.Context, config Config) []Finding {
-	findings := Limits(config)
+	findings := append(Limits(config), checkClear(config)...)
 	pid, up := Holder(config.Data)
 	if up {
 		findings = append(findings, Finding{OK, "house", fmt.Sprintf("one is up on %s, process %d: it has ports and database", config.Data, pid), ""})

@@ -38,10 +38,16 @@ var crowds atomic.Int64 // so that no two share a room
 // gather brings rooms of members in, spread over the puddles as they come.
 func gather(t *testing.T, h *house, rooms, members int) *crowd {
 	t.Helper()
+	return gatherBy(t, rooms, members, func(_ int, path string) *Client { return Join(t, h.address, path) })
+}
+
+// gatherBy is gather of sockets that join makes, the n-th at a path.
+func gatherBy(t *testing.T, rooms, members int, join func(n int, path string) *Client) *crowd {
+	t.Helper()
 	c := &crowd{t: t}
 	name := crowds.Add(1)
 	for n := range rooms * members {
-		m := &crowdMember{Client: Join(t, h.address, fmt.Sprintf("/crowd%d-%d", name, n%rooms)), number: n, room: n % rooms, heard: make([]atomic.Int64, rooms*members)}
+		m := &crowdMember{Client: join(n, fmt.Sprintf("/crowd%d-%d", name, n%rooms)), number: n, room: n % rooms, heard: make([]atomic.Int64, rooms*members)}
 		m.SetDeadline(time.Time{})
 		c.members = append(c.members, m)
 	}

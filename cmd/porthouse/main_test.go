@@ -215,6 +215,34 @@ func TestUpFails(t *testing.T) {
 	}
 }
 
+// Each way to stand in clear is found, and none where there is none.
+func TestCheckInClear(t *testing.T) {
+	inFolder(t)
+	for _, c := range []struct{ flags, wants, not string }{
+		{"--listen 127.0.0.1:0", "only this machine reaches the house", "warn  encryption"},
+		{"--listen localhost:0 --proxies 127.0.0.1", "127.0.0.1/32 may say who connects", "warn  encryption"},
+		{"--listen :0", "warn  encryption", "goes around it"},
+		{"--listen 127.0.0.1:0,[::]:0", "warn  encryption", "127.0.0.1:0, "},
+		{"--listen 0.0.0.0:0 --proxies 127.0.0.1", "goes around it, in clear", ""},
+		{"--listen :0 --proxies 10.0.0.5", "let nobody but the proxy reach it", "warn  encryption"},
+		{"--listen 127.0.0.1:0 --proxies 0.0.0.0/0", "is everybody", ""},
+		{"--listen 127.0.0.1:0 --admin :0", "admin in clear", ""},
+		{"--listen 127.0.0.1:0 --admin off", "proxies", "admin in clear"},
+	} {
+		flags := c.flags
+		if !strings.Contains(flags, "--admin") {
+			flags += " --admin 127.0.0.1:0"
+		}
+		got := run(t, nil, append([]string{"check", "--data", "new"}, strings.Fields(flags)...)...)
+		words := strings.Join(strings.Fields(got.out), " ")
+		for text, want := range map[string]bool{c.wants: true, c.not: false} {
+			if text = strings.Join(strings.Fields(text), " "); text != "" && strings.Contains(words, text) != want {
+				t.Errorf("%s: says %q %t in\n%s", c.flags, text, !want, got.out)
+			}
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	folder := inFolder(t)
 	fine := []string{"check", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", filepath.Join(folder, "new")}

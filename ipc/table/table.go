@@ -145,14 +145,15 @@ type Socket struct {
 	Done   uint32 // bytes of Spill that are with the kernel; where the table is frozen
 	Behind uint64 // bytes of its room's stream that it is owed, with its own messages among them; where the table is frozen
 	Self   Span   // who it is, where that is more than an anonymous raw one in one room
-	Agreed uint8  // extensions of its opening handshake
+	Agreed uint8  // extensions of its opening handshake; and Sealed
 	_      [7]byte
 }
 
-// What a socket has agreed to (RFC 7692).
+// What a socket has agreed to (RFC 7692), and how it came.
 const (
 	Inflates uint8 = 1 << iota // it may send compressed messages
 	Deflates                   // it is sent compressed ones
+	Sealed                     // a proxy of ours says that its client speaks TLS
 )
 
 // Lanes is how many byte streams a room has: one a protocol, in which a message

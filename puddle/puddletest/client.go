@@ -37,6 +37,11 @@ func Dial(t testing.TB, address string) *Client {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	Check(t, err)
+	return Over(t, c)
+}
+
+// Over is a client on a connection that is there, such as one through a proxy.
+func Over(t testing.TB, c net.Conn) *Client {
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(30 * time.Second))
 	return &Client{Conn: c, In: bufio.NewReaderSize(c, 1<<16), t: t}
