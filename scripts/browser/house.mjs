@@ -19,6 +19,7 @@ export async function open(...flags) {
     /** The same, with something on its standard input. */
     async feed(input, ...args) {
       const ran = run(process.env.PORTHOUSE, [...args, "--data", folder])
+      ran.child.stdin.on("error", () => {}) // a command that reads nothing may have ended
       ran.child.stdin.end(input)
       return (await ran).stdout.trim()
     },
