@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Tries the JavaScript client: its vectors, its types, against real houses,
-# behind a bundler and in chromium. What that needs is installed here; where it
-# cannot be, the tests are left out and say why (with CLIENTS=must they fail).
+# Tries the clients: their vectors, their types, against real houses, and the
+# one of JavaScript behind a bundler and in chromium. What that needs is
+# installed here; where it cannot be, the tests are left out and say why (with
+# CLIENTS=must they fail).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,10 @@ leave_out() {
 wanted=()
 command -v node >/dev/null || wanted+=(nodejs)
 command -v npm >/dev/null || wanted+=(npm)
+python_has() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
+python_has websockets || wanted+=(python3-websockets)
+python_has msgpack || wanted+=(python3-msgpack)
+python_has mypy || wanted+=(mypy)
 if [ ${#wanted[@]} -gt 0 ]; then
 	command -v apt-get >/dev/null || leave_out "there is no ${wanted[*]} and no apt-get"
 	sudo=
@@ -21,6 +26,10 @@ if [ ${#wanted[@]} -gt 0 ]; then
 	{ $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 ||
 		leave_out "apt-get cannot install ${wanted[*]}"
 fi
+
+(cd schema/client/python && /usr/bin/python3 -m mypy --cache-dir=/dev/null)
+go test -count=1 -run TestClientPython ./cmd/porthouse
+
 major=$(node -p 'parseInt(process.versions.node)')
 [ "$major" -ge 20 ] || leave_out "node is $(node --version), and the client needs 20"
 (cd schema/client/js && npm install --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts) >&2 || leave_out "npm install fails in schema/client/js"
