@@ -60,9 +60,10 @@ func (p *peer) mustHear(at, end uint64, now uint32) {
 	p.debt += int(end - at)
 }
 
-// needs is the oldest position of our log that the peer may ask for.
+// needs is the oldest position of our log that the peer may ask for. What is
+// set aside does not hold the tail, which may be far beyond it.
 func (p *peer) needs(t *table.Table) uint64 {
-	from := max(p.settled, p.asideTo)
+	from := max(p.settled, p.asideTo, t.Tail())
 	if p.debt == 0 || from >= p.owed {
 		return t.Head()
 	}
@@ -160,7 +161,7 @@ func (p *Puddle) countDebt(to *peer, heard uint64) {
 // tellAgain tells a peer what it was told and has not taken over. What it has
 // reached it will not say again.
 func (p *Puddle) tellAgain(to *peer, heard uint64) {
-	to.told, to.marks, to.unmarked, to.acked = max(heard, p.table.Tail()), nil, 0, 0
+	to.told, to.marks, to.unmarked, to.acked = heard, nil, 0, 0
 	p.countDebt(to, heard)
 	for position := range p.receipts {
 		if position <= heard {

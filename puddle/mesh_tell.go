@@ -52,6 +52,9 @@ func (p *Puddle) tellLog(to *peer) {
 			to.told = max(to.told, to.asideTo)
 		}
 	}
+	if to.told >= to.asideTo {
+		to.told = max(to.told, p.table.Tail()) // what is before it is nothing to the peer
+	}
 	for to.told >= to.asideTo && to.told < p.table.Head() && p.mesh.Len() < meshBatch {
 		at := to.told
 		r := p.table.At(at)
@@ -153,10 +156,11 @@ func (p *Puddle) write(to *peer, batch []byte) {
 	to.out = batch
 }
 
-// toldAll tells whether every peer has been told our log up to position.
-func (p *Puddle) toldAll(position uint64) bool {
+// takenOver tells whether every peer has taken our log over up to position: no
+// record before it is told again.
+func (p *Puddle) takenOver(position uint64) bool {
 	for _, peer := range p.peers {
-		if peer != nil && peer.told < position {
+		if peer != nil && peer.debt > 0 && peer.settled < position {
 			return false
 		}
 	}

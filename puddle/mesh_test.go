@@ -24,6 +24,12 @@ type fakePeer struct {
 
 func (h *house) fakePeer(slot int) *fakePeer {
 	h.t.Helper()
+	return h.fakePeerWho(slot, ipc.MeshItem{Kind: ipc.MeshHello, Slot: slot, Epoch: 1})
+}
+
+// fakePeerWho is one that begins with these items.
+func (h *house) fakePeerWho(slot int, hello ...ipc.MeshItem) *fakePeer {
+	h.t.Helper()
 	ours, theirs, err := ipc.SocketPair()
 	Check(h.t, err)
 	Check(h.t, h.links[0].Send(ipc.ToPuddle{Peer: &ipc.Peer{Slot: slot}}, theirs))
@@ -35,7 +41,7 @@ func (h *house) fakePeer(slot int) *fakePeer {
 	h.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	peer := &fakePeer{t: h.t, Conn: conn}
-	peer.say(ipc.MeshItem{Kind: ipc.MeshHello, Slot: slot, Epoch: 1})
+	peer.say(hello...)
 	return peer
 }
 

@@ -22,7 +22,7 @@ type announcement struct {
 }
 
 // retired is a room that nobody is in any more but whose last records the
-// peers have not been told yet.
+// peers have not taken over yet.
 type retired struct {
 	room     uint32
 	position uint64
@@ -145,11 +145,12 @@ func (p *Puddle) closeIfEmpty(r uint32) {
 	p.questions.released = append(p.questions.released, ipc.Released{Room: gone.Name, Grant: gone.Grant})
 }
 
-// retire frees the rooms whose last records every peer has been told.
+// retire frees the rooms whose last records every peer has taken over: until
+// then they may be told again, and what they say of the entry must be true.
 func (p *Puddle) retire() {
 	kept := p.retiring[:0]
 	for _, gone := range p.retiring {
-		if p.table.Tail() >= gone.position && p.toldAll(gone.position) && !p.rooms[gone.room].Queued {
+		if p.table.Tail() >= gone.position && p.takenOver(gone.position) && !p.rooms[gone.room].Queued {
 			p.rooms[gone.room] = nil
 			p.table.FreeRoom(gone.room)
 			continue
