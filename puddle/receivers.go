@@ -13,6 +13,8 @@ import (
 
 var notNow = &schema.Refusal{Code: schema.Unavailable, Message: "the house is busy: send it again"}
 
+var tooManyNames = &schema.Refusal{Code: schema.TooLarge, Message: "the receivers, and the rooms that this socket is in, are too many: send to fewer at once"}
+
 // bondOf is what binds to a parcel.
 func (p *Puddle) bondOf(one *parcel, what bondKind, meta schema.Meta) bond {
 	b := bond{what: what, client: one.who.Client, sequence: one.id, number: one.number}
@@ -182,6 +184,9 @@ func (p *Puddle) toSome(one *parcel, n uint32) *schema.Refusal {
 // commitNarrow commits a message that is no lane's.
 func (p *Puddle) commitNarrow(one *parcel, n uint32, b *bond, peers uint64) (end uint64, refused *schema.Refusal) {
 	extra := b.append(nil)
+	if len(extra) > table.ExtraMost {
+		return 0, tooManyNames
+	}
 	if p.redo.has(n) {
 		return p.table.Head(), nil
 	}

@@ -55,6 +55,9 @@ type Record struct {
 
 const align = 8
 
+// ExtraMost is how many extra bytes a record can have.
+const ExtraMost = 1<<16 - 1
+
 // rewindBeyond is how far an empty log may have come before it starts again
 // at the front, so that a house at rest touches few pages.
 const rewindBeyond = 64 << 10
