@@ -29,24 +29,26 @@ func (p *Puddle) enter(i uint32) {
 	greets := p.answers[i]
 	delete(p.answers, i)
 	response := append(greets.bytes, p.joined(i, e)...)
-	if !already {
-		st := p.standing(i)
-		deaf := st != nil && !room.MayHear(&room.Asker{Scope: p.identity(i).Rooms.Of(r.Name)})
-		switch {
-		case s.Room == table.NoRoom && (st == nil || len(st.rooms) == 0) && !deaf:
-			p.sitInLane(i, e.r, response, greets.end)
-		default:
-			p.sitWide(i, e.r, deaf, response, greets.end)
+	if already {
+		if len(response) > 0 {
+			p.own(i, response, s.State, 0)
 		}
-		p.noteIfStanding(i)
-		p.present(i, e)
-		p.debug("in", s, "room", r.Name)
-		p.schedule(i, p.now+seconds(p.settings.PingEvery))
+		return
 	}
+	st := p.standing(i)
+	deaf := st != nil && !room.MayHear(&room.Asker{Scope: p.identity(i).Rooms.Of(r.Name)})
+	switch {
+	case s.Room == table.NoRoom && (st == nil || len(st.rooms) == 0) && !deaf:
+		p.sitInLane(i, e.r, response, greets.end)
+	default:
+		p.sitWide(i, e.r, deaf, response, greets.end)
+	}
+	p.noteIfStanding(i)
+	p.present(i, e)
+	p.debug("in", s, "room", r.Name)
+	p.schedule(i, p.now+seconds(p.settings.PingEvery))
 	p.respond(i, response)
-	if !already {
-		p.tellPresence(i, e.r, "join")
-	}
+	p.tellPresence(i, e.r, "join")
 }
 
 // present counts the socket among those in its room.
@@ -257,7 +259,7 @@ func (p *Puddle) stand(i uint32, next schema.State) {
 	record.Socket, record.ID, record.State = i, s.ID, next
 	record.In = max(s.In, greets.end)
 	record.Ctl = max(record.In, s.Ctl)
-	record.Base = p.table.StreamLength(s) + uint64(len(response))
+	record.Base = s.Base + uint64(len(response)) // a member whose credential is renewed stays in its lane
 	p.note(i)
 	p.commit(record)
 	s.Flags |= table.FlagKnown

@@ -159,3 +159,30 @@ func TestSiblingSurvivesKill(t *testing.T) {
 		t.Errorf("the sibling heard no close frame: %v", err)
 	}
 }
+
+// TestMembersAnswersAreCounted: what a member hears beside its room is part of
+// its stream, or a successor would take it for less or more than it was sent.
+func TestMembersAnswersAreCounted(t *testing.T) {
+	for what, say := range map[string]func(c *Client, token string){
+		"renew": func(c *Client, token string) {
+			c.Tells(fmt.Sprintf(`{"do":"auth","token":%q}`, token), `{"ok":"auth","client":"alice"}`)
+		},
+		"join again": func(c *Client, _ string) { c.Tells(`{"do":"join","room":"chat"}`, `{"ok":"join","room":"chat"}`) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			var token string
+			h := houseOf(t, 1, keeping(t, func(d *deed) { token = d.client("alice", "") }), "--open")
+			alice, other := Open(t, h.address, "/chat", JSON, bearer(token)), Open(t, h.address, "/chat", "")
+			alice.Expects(`{"ok":"join"}`)
+			other.Text("before")
+			alice.Expects(`{"data":"before"}`)
+			say(alice, token)
+			other.Text("between")
+			alice.Expects(`{"data":"between"}`)
+			replacements["kill"](t, h)
+			other.Text("after")
+			alice.Expects(`{"data":"after"}`)
+			alice.Tells(`{"do":"whoami"}`, `{"client":"alice","rooms":["chat"]}`)
+		})
+	}
+}
