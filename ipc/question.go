@@ -232,10 +232,12 @@ type Claim struct {
 }
 
 // Claimed notes how many receivers a claimed message had, before its sender is
-// told: who says it again then hears the same.
+// told: who says it again then hears the same. One that was not sent may be
+// said again.
 type Claimed struct {
 	Sender, Key string
 	Receivers   int
+	Unsent      bool `msgpack:",omitempty"`
 }
 
 // House is where addresses lead. It is said before Serve, to a puddle that is

@@ -195,6 +195,9 @@ func (p *Puddle) answered(e *errand, a *driver.Answer) {
 // sayAnswer says an answer, and with the last one reads on.
 func (p *Puddle) sayAnswer(e *errand, a *driver.Answer) {
 	o := e.parcel.order
+	if a.Refused != nil {
+		p.unclaim(e.parcel.receipt, func() {})
+	}
 	in := p.table.Sockets[o.speaker].In
 	if o.errands--; o.errands == 0 {
 		in = o.end

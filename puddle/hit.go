@@ -236,19 +236,20 @@ func (p *Puddle) hitClaim(v *visitor, e *entry) {
 func (p *Puddle) hitSend(v *visitor, n uint32, r *receipt) {
 	facts := &p.rooms[n].Facts
 	asker := v.before(facts)
+	refuse := func(refused rejection) { p.unclaim(r, func() { v.refuse(refused) }) }
 	if verdict := room.MaySend(&facts.Rules, &asker); !verdict.Granted() {
-		v.refuse(rejectVerdict(verdict))
+		refuse(rejectVerdict(verdict))
 		return
 	}
 	one := &parcel{from: table.NoSocket, who: v.who, message: v.message, to: v.to, receipt: r}
 	if p.withDriver(n) {
 		one.file, one.answer = v.file, func(a *driver.Answer) { p.hitAnswered(v, r, a) }
 	} else if !p.roomInLog([]uint32{n}, len(v.message.Data)) {
-		v.refuse(rejectWith(notNow))
+		refuse(rejectWith(notNow))
 		return
 	}
 	if refused, _ := p.deliverTo(one, n); refused != nil {
-		v.refuse(rejectWith(refused))
+		refuse(rejectWith(refused))
 	}
 }
 
@@ -260,7 +261,8 @@ const wrappedMost = 4 << 20
 func (p *Puddle) hitAnswered(v *visitor, r *receipt, a *driver.Answer) {
 	switch {
 	case a.Refused != nil:
-		v.refuse(rejectWith(a.Refused))
+		refused := rejectWith(a.Refused)
+		p.unclaim(r, func() { v.refuse(refused) })
 		return
 	case len(a.Bytes) > wrappedMost && v.wraps:
 		v.refuse(rejectWith(&schema.Refusal{Code: schema.TooLarge, Message: "the file is too large for this answer: GET it over a WebSocket or by POST"}))

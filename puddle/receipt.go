@@ -68,6 +68,17 @@ func (p *Puddle) conclude(r *receipt) {
 	p.ask(ipc.Question{Claimed: r.claim}, func(*ipc.Reply) { p.tellReceipt(r) })
 }
 
+// unclaim gives the key of a message back that was not sent, before its sender
+// is told: the same message may then be said again.
+func (p *Puddle) unclaim(r *receipt, then func()) {
+	if r == nil || r.claim == nil || p.frozen {
+		then()
+		return
+	}
+	r.claim.Unsent = true
+	p.ask(ipc.Question{Claimed: r.claim}, func(*ipc.Reply) { then() })
+}
+
 func (p *Puddle) tellReceipt(r *receipt) {
 	switch {
 	case r.done != nil:

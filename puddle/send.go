@@ -215,7 +215,7 @@ func (p *Puddle) dispatch(o *order, one *parcel, r uint32) {
 	}
 	switch {
 	case refused != nil:
-		p.fail(o, refused)
+		p.unclaim(one.receipt, func() { p.fail(o, refused) })
 	case o.errands == 0:
 		p.settle(o)
 	case !o.waits:
@@ -237,9 +237,12 @@ func (p *Puddle) claim(o *order, one *parcel, r uint32, key string) {
 	}
 	p.wait(o)
 	p.ask(ipc.Question{Claim: &ipc.AskClaim{Sender: sender, Key: key, ID: receipt.messageID}}, func(reply *ipc.Reply) {
+		if reply.Claim != nil && reply.Claim.First {
+			receipt.claim = &ipc.Claimed{Sender: sender, Key: key}
+		}
 		switch {
 		case !p.alive(o):
-			p.settle(o)
+			p.unclaim(receipt, func() { p.settle(o) })
 		case reply.Refused != nil || reply.Claim == nil:
 			p.fail(o, reply.Refused)
 		case !reply.Claim.First:
@@ -248,9 +251,9 @@ func (p *Puddle) claim(o *order, one *parcel, r uint32, key string) {
 			}
 			p.settle(o)
 		case r != table.NoRoom && !p.isIn(o.subject, name):
-			p.fail(o, &schema.Refusal{Code: schema.Denied, Message: "this socket is not in that room any more"})
+			left := &schema.Refusal{Code: schema.Denied, Message: "this socket is not in that room any more"}
+			p.unclaim(receipt, func() { p.fail(o, left) })
 		default:
-			receipt.claim = &ipc.Claimed{Sender: sender, Key: key}
 			p.dispatch(o, one, r)
 		}
 	})

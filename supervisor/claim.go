@@ -53,9 +53,16 @@ func (c *claims) claim(ask *ipc.AskClaim, from *process, now time.Time) *ipc.Cla
 	return &ipc.Claim{First: true, ID: ask.ID}
 }
 
-// claimed notes how many receivers a message had.
+// claimed notes how many receivers a message had, or that its key is free again.
 func (c *claims) claimed(word *ipc.Claimed) {
-	if e, known := c.byKey[claimKey{word.Sender, word.Key}]; known {
+	e, known := c.byKey[claimKey{word.Sender, word.Key}]
+	switch {
+	case !known:
+	case word.Unsent:
+		if !e.Value.(*claim).done {
+			c.forget(e)
+		}
+	default:
 		e.Value.(*claim).receivers, e.Value.(*claim).done = word.Receivers, true
 	}
 }

@@ -34,6 +34,28 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// The key of a message that was not sent is free; of one that was it is not.
+func TestUnsentClaims(t *testing.T) {
+	c, now := newClaims(), time.Now()
+	for n, step := range []struct {
+		claimed *ipc.Claimed
+		first   bool
+	}{
+		{nil, true},
+		{&ipc.Claimed{Sender: "alice", Key: "k", Unsent: true}, true},
+		{&ipc.Claimed{Sender: "alice", Key: "other", Unsent: true}, false},
+		{&ipc.Claimed{Sender: "alice", Key: "k", Receivers: 2}, false},
+		{&ipc.Claimed{Sender: "alice", Key: "k", Unsent: true}, false},
+	} {
+		if step.claimed != nil {
+			c.claimed(step.claimed)
+		}
+		if c.claim(&ipc.AskClaim{Sender: "alice", Key: "k"}, nil, now).First != step.first {
+			t.Errorf("%d: first %v", n, !step.first)
+		}
+	}
+}
+
 func TestClaimsPass(t *testing.T) {
 	c, now := newClaims(), time.Now()
 	ask := &ipc.AskClaim{Sender: "alice", Key: "k"}

@@ -211,6 +211,33 @@ func TestTheSameKeyIsSentOnce(t *testing.T) {
 	hears.Hears(OpText, "other")
 }
 
+// A message that was refused was not sent: its key is free for the next try.
+func TestTheKeyOfARefusedMessageIsFree(t *testing.T) {
+	var alice string
+	h := houseOf(t, 2, keeping(t, func(d *deed) {
+		alice = d.client("alice", `{"owner":true}`)
+		d.do("room", "add", "news", `{"owner":"alice","rules":{"format":"json","send":"nobody"}}`)
+	}))
+	hears := h.on(1, "/news", "")
+	a := h.on(0, "/news", JSON, bearer(alice))
+	a.Expects(`{"ok":"join"}`)
+	post := func() int {
+		status, _, _ := h.post("POST", "/news", "application/json", `"posted"`, bearer(alice), "Idempotency-Key: k2")
+		return status
+	}
+	a.Tells(`{"data":"sent","key":"k1","ref":"1"}`, `{"error":"denied","ref":"1"}`)
+	if status := post(); status != 403 {
+		t.Errorf("a POST that nobody may make: %d", status)
+	}
+	a.Tells(`{"do":"rules","room":"news","rules":{"send":"members"}}`, `{"ok":"rules"}`)
+	a.Tells(`{"data":"sent","key":"k1","ref":"2"}`, `{"ok":"send","ref":"2","receivers":1}`)
+	hears.Hears(OpText, `"sent"`)
+	if status := post(); status != 200 {
+		t.Errorf("the same POST, when all may: %d", status)
+	}
+	hears.Hears(OpText, `"posted"`)
+}
+
 func TestMsgpack(t *testing.T) {
 	h := newHouse(t, 3)
 	packed := h.on(0, "/chat", Msgpack)
