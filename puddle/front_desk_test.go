@@ -13,9 +13,14 @@ type frontDesk struct {
 	mu    sync.Mutex
 	grant uint64
 	rules map[string]string // by room, as JSON
+
+	siblings map[[32]byte]uint64 // sequences by key
+	claim    func(id uint64)     // takes over the answer to claims; nil: they are refused
 }
 
-func newFrontDesk() *frontDesk { return &frontDesk{rules: map[string]string{}} }
+func newFrontDesk() *frontDesk {
+	return &frontDesk{rules: map[string]string{}, siblings: map[[32]byte]uint64{}}
+}
 
 func (d *frontDesk) say(room, rules string) {
 	d.mu.Lock()
@@ -37,6 +42,14 @@ func (d *frontDesk) answer(_ int, word ipc.FromPuddle) (replies []ipc.Reply) {
 			reply.Room = d.facts(q.Look.Room)
 		case q.Place != nil:
 			reply.Number = 1
+		case q.Register != nil:
+			d.siblings[q.Register.Key] = uint64(q.Register.Sequence)
+		case q.Sibling != nil:
+			reply.Sequence = d.siblings[q.Sibling.Key]
+		case q.Claim != nil && d.claim != nil:
+			d.claim(q.ID)
+			continue
+		case q.Claimed != nil:
 		default:
 			reply.Refused = &schema.Refusal{Code: schema.Unavailable, Message: "not in this test"}
 		}

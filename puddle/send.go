@@ -253,6 +253,8 @@ func (p *Puddle) claim(o *order, one *parcel, r uint32, key string) {
 		case r != table.NoRoom && !p.isIn(o.subject, name):
 			left := &schema.Refusal{Code: schema.Denied, Message: "this socket is not in that room any more"}
 			p.unclaim(receipt, func() { p.fail(o, left) })
+		case r != table.NoRoom:
+			p.dispatch(o, one, p.byName[name]) // it may have another entry by now
 		default:
 			p.dispatch(o, one, r)
 		}
