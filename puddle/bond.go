@@ -30,10 +30,20 @@ const (
 	bondEvent                  // what is told of the room: the frame is JSON
 )
 
-// spread is the last message that a socket heard in one of several rooms.
+// spread is a message that a slot's socket said in several rooms. One slot's
+// come after each other, room by room; between them come those of others.
 type spread struct {
+	slot     int
 	sequence schema.SequenceID
 	number   uint64
+}
+
+// heard notes a message that may come again through another room.
+func (st *standing) heard(which spread) {
+	if st.heardOf == nil {
+		st.heardOf = map[int]spread{}
+	}
+	st.heardOf[which.slot] = which
 }
 
 // head is what the receivers' envelopes say of it.

@@ -36,7 +36,7 @@ func (p *Puddle) toAll(one *parcel, n uint32) *schema.Refusal {
 	rules := &r.Rules
 	b := p.bondOf(one, bondAll, rules.Meta)
 	l := p.lay(&one.message, b.head(r.Name, rules.Meta))
-	which := spread{one.id, one.number}
+	which := spread{p.slot, one.id, one.number}
 	if p.redo.has(n) {
 		p.account(one.receipt, p.table.Head(), 0, p.toWide(r, n, l, one.from, rules.Echo, which)+p.seated(r))
 		return nil
@@ -137,10 +137,12 @@ func (p *Puddle) toWide(r *room.Room, n uint32, l *laid, from uint32, echo bool,
 		switch {
 		case i == from && !echo, st.in(n).deaf:
 			continue
-		case which.number != 0 && st.heardOf == which:
+		case which.number != 0 && st.heardOf[which.slot] == which:
 			continue
 		}
-		st.heardOf = which
+		if which.number != 0 {
+			st.heard(which)
+		}
 		p.ownMessage(i, l)
 		reached++
 	}
@@ -370,7 +372,7 @@ func (p *Puddle) onRoomMessage(from *peer, item *ipc.MeshItem, n uint32) error {
 		}
 	}
 	defer func() { known.Heard = item.Position }()
-	here := p.toWide(r, n, l, table.NoSocket, true, spread{b.sequence, b.number}) + p.seated(r)
+	here := p.toWide(r, n, l, table.NoSocket, true, spread{from.slot, b.sequence, b.number}) + p.seated(r)
 	p.countFor(from, item, here)
 	return nil
 }

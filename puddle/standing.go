@@ -33,7 +33,7 @@ type standing struct {
 	sibling uint32 // the socket that commands it, or NoSocket
 	main    uint32 // the socket that it commands, or NoSocket
 
-	heardOf spread // the last message that came through several rooms
+	heardOf map[int]spread // the last message that came through several rooms, by the slot that it came from
 }
 
 // membership is a socket's place in one room.
