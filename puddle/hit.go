@@ -73,7 +73,7 @@ func (p *Puddle) onHit(h *hit) {
 		return
 	}
 	if p.standsStill() {
-		p.move.hits = append(p.move.hits, h)
+		p.delayed.hits = append(p.delayed.hits, h)
 		return
 	}
 	v := &visitor{

@@ -87,8 +87,8 @@ func (p *Puddle) onWord(word ipc.ToPuddle, descriptors []int) {
 		closeAll(descriptors)
 		return // its successor hears it
 	}
-	if p.standsStill() && word.Move == nil && word.MoveOff == nil && word.Moving == nil && word.Peer == nil && word.PeerGone == nil && word.Keeper == nil && word.Stop == nil {
-		p.move.words = append(p.move.words, heardWord{word, descriptors})
+	if (p.standsStill() || len(p.delayed.words) > 0) && word.Move == nil && word.MoveOff == nil && word.Moving == nil && word.Peer == nil && word.PeerGone == nil && word.Keeper == nil && word.Stop == nil {
+		p.delayed.words = append(p.delayed.words, heardWord{word, descriptors})
 		return
 	}
 	switch {

@@ -44,9 +44,6 @@ type move struct {
 	waits  uint64 // peers whose fence has not come
 	seen   uint64 // peers whose fence has come; one may overtake the target's own
 
-	words []heardWord // that wait for the end
-	hits  []*hit
-
 	ask  *ipc.Move // of the mover
 	cut  bool      // what they are is sent
 	sent []uint32  // sockets on their way
@@ -567,13 +564,27 @@ func (p *Puddle) endMove() {
 	}
 	p.box.call(func() { // not within what a peer tells
 		p.hearOn(m)
-		for _, heard := range m.words {
-			p.onWord(heard.word, heard.descriptors)
-		}
-		for _, h := range m.hits {
-			p.onHit(h)
-		}
+		p.doDelayed()
 	})
+}
+
+// delayed is what came while this puddle stood still.
+type delayed struct {
+	words []heardWord
+	hits  []*hit
+}
+
+// doDelayed takes up what waits; what comes before it has waits behind it. Where
+// the next move stands still already, it waits for that.
+func (p *Puddle) doDelayed() {
+	late := p.delayed
+	p.delayed = delayed{}
+	for _, heard := range late.words {
+		p.onWord(heard.word, heard.descriptors)
+	}
+	for _, h := range late.hits {
+		p.onHit(h)
+	}
 }
 
 // moveBroken: the link with a peer has ended.

@@ -41,6 +41,7 @@ type Puddle struct {
 	succession succession
 	redo       redo
 	move       *move                        // of sockets, to or from here; nil: none
+	delayed    delayed                      // until it is over
 	guests     map[schema.SequenceID]uint32 // sequences whose id names another entry
 	passed     map[uint64]func(hitAnswer)   // to the successor
 	passedID   uint64
