@@ -179,8 +179,8 @@ func (p *Puddle) onTold(from *peer, item *ipc.MeshItem) error {
 	source := table.Source{Socket: table.NoSocket, Slot: from.slot}
 	p.table.Do(source, known.Heard)
 	defer p.table.Done()
-	p.redo.begin(source)
-	defer p.redo.end()
+	p.beginRedo(source)
+	defer p.endRedo()
 	if item.Kind == ipc.MeshMessage {
 		return p.onMessage(from, item)
 	}

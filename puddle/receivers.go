@@ -166,7 +166,7 @@ func (p *Puddle) toSome(one *parcel, n uint32) *schema.Refusal {
 	b.to = one.to
 	self := r.Rules.To == schema.ToSelf
 	peers := r.Peers
-	if self {
+	if self || p.redo.has(n) { // what peers count of it they have said to the process before
 		peers = 0
 	}
 	end, refused := p.commitNarrow(one, n, &b, peers)
@@ -262,12 +262,16 @@ func (p *Puddle) direct(one *parcel) *schema.Refusal {
 	if one.from != table.NoSocket {
 		b.rooms = p.roomNames(one.from)
 	}
-	end, refused := p.commitNarrow(one, table.NoRoom, &b, p.linked)
+	peers := p.linked
+	if p.redo.has(table.NoRoom) {
+		peers = 0
+	}
+	end, refused := p.commitNarrow(one, table.NoRoom, &b, peers)
 	if refused != nil {
 		return refused
 	}
 	here := p.directHere(p.lay(&one.message, b.head("", 0)), &b, one.from)
-	p.account(one.receipt, end, p.linked, here)
+	p.account(one.receipt, end, peers, here)
 	return nil
 }
 

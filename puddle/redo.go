@@ -9,15 +9,37 @@ type redo struct {
 	waits  bool // for the message
 	on     bool // it is being taken in
 	source table.Source
+	of, at uint64 // what settled says of the source until the message is done
 	rooms  map[uint32]bool // that have it
 	had    map[uint32]int  // sockets, and how many frames of their own they were given by it
 }
 
-// begin: what is taken in now comes from source.
-func (r *redo) begin(source table.Source) { r.on = r.waits && source == r.source }
+// settled is who a source is, and up to where it is settled.
+func (p *Puddle) settled(source table.Source) (of, at uint64) {
+	if source.Socket == table.NoSocket {
+		known := p.table.Peer(source.Slot)
+		return known.Epoch, known.Heard
+	}
+	s := &p.table.Sockets[source.Socket]
+	return uint64(s.ID), s.In
+}
 
-func (r *redo) end() {
-	if r.on {
+// beginRedo: what is taken in now comes from source.
+func (p *Puddle) beginRedo(source table.Source) {
+	r := &p.redo
+	of, at := p.settled(source)
+	r.on = r.waits && source == r.source && of == r.of && at == r.at
+}
+
+// endRedo ends it where the message is settled. One that waits for the
+// supervisor's word first is taken in again when that has come.
+func (p *Puddle) endRedo() {
+	r := &p.redo
+	if !r.on {
+		return
+	}
+	r.on = false
+	if of, at := p.settled(r.source); of != r.of || at != r.at {
 		*r = redo{}
 	}
 }
@@ -41,6 +63,7 @@ func (p *Puddle) findRedo() {
 		return
 	}
 	p.redo = redo{waits: true, source: source, rooms: map[uint32]bool{}, had: map[uint32]int{}}
+	p.redo.of, p.redo.at = p.settled(source)
 	p.table.Records(func(at uint64, r *table.Record) {
 		switch {
 		case at < from:

@@ -43,8 +43,8 @@ func (p *Puddle) publish(i uint32, m *message) taking {
 	}
 	p.table.Do(table.Source{Socket: i}, s.In)
 	defer p.table.Done()
-	p.redo.begin(table.Source{Socket: i})
-	defer p.redo.end()
+	p.beginRedo(table.Source{Socket: i})
+	defer p.endRedo()
 	if st != nil && st.speaks != format.Raw {
 		return p.envelope(i, m, p.payload(m))
 	}
@@ -204,8 +204,11 @@ func (p *Puddle) roomOf(i uint32, send *format.Send) (uint32, *schema.Refusal) {
 // dispatch sends a parcel to its room, or directly, and finishes the order.
 func (p *Puddle) dispatch(o *order, one *parcel, r uint32) {
 	if o.waits {
-		p.table.Do(table.Source{Socket: o.speaker}, p.table.Sockets[o.speaker].In)
+		source := table.Source{Socket: o.speaker}
+		p.table.Do(source, p.table.Sockets[o.speaker].In)
 		defer p.table.Done()
+		p.beginRedo(source)
+		defer p.endRedo()
 	}
 	var refused *schema.Refusal
 	if r == table.NoRoom {

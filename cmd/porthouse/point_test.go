@@ -127,3 +127,51 @@ func dieAt(t *testing.T, path string, number int) {
 		c.HearsNothingNow()
 	}
 }
+
+// TestDeathWithAKey kills a puddle at one point after the other while it sends a
+// message with a key to some on both puddles: nobody hears it twice, and its
+// sender can go on and be moved.
+func TestDeathWithAKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "point")
+	t.Setenv(pointFile, path)
+	step := 1
+	if testing.Short() {
+		step = 5
+	}
+	for number := 1; ; number += step {
+		os.Remove(path + ".died")
+		ok := t.Run(fmt.Sprint(number), func(t *testing.T) { dieWithAKey(t, path, number) })
+		if _, err := os.Stat(path + ".died"); err != nil {
+			t.Logf("%d points", number-1)
+			if number < 10 {
+				t.Errorf("only %d points: the script does nothing", number-1)
+			}
+			return
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+func dieWithAKey(t *testing.T, path string, number int) {
+	h := newHouse(t, 2)
+	sender, near, far := h.on(0, "/a", JSON), h.on(0, "/a", JSON), h.on(1, "/a", JSON)
+	for _, c := range []*Client{sender, near, far} {
+		c.Expects(`{"ok":"join"}`)
+	}
+	at := path + ".0"
+	Check(t, os.WriteFile(at+".new", []byte(strconv.Itoa(number)), 0o600))
+	Check(t, os.Rename(at+".new", at))
+	sender.Text(fmt.Sprintf(`{"to":[%q,%q],"data":"once","key":"k","ref":"1"}`, near.Sequence, far.Sequence))
+	near.Expects(`{"data":"once"}`)
+	far.Expects(`{"data":"once"}`)
+	sender.Text(`{"do":"ping"}`)
+	for sender.Object()["ok"] != "ping" { // the receipt, unless it was lost
+	}
+	os.Remove(at)
+	h.moves(sender.Sequence, 1)
+	sender.Text(`{"data":"after"}`)
+	near.Expects(`{"data":"after"}`)
+	far.Expects(`{"data":"after"}`)
+}
