@@ -9,7 +9,7 @@ type redo struct {
 	waits  bool // for the message
 	on     bool // it is being taken in
 	source table.Source
-	of, at uint64 // what settled says of the source until the message is done
+	of, at uint64          // what settled says of the source until the message is done
 	rooms  map[uint32]bool // that have it
 	had    map[uint32]int  // sockets, and how many frames of their own they were given by it
 }
