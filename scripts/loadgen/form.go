@@ -146,6 +146,8 @@ func (p *plan) forms() [][]form {
 	for _, speaks := range p.Speak {
 		var forms []form
 		switch {
+		case dialects[speaks] != nil:
+			forms = p.roomForms(dialects[speaks].hears)
 		case speaks == speakRaw && p.Value:
 			forms = []form{valueForm(p.Size)}
 		case speaks == speakRaw:
@@ -161,6 +163,27 @@ func (p *plan) forms() [][]form {
 			}
 		}
 		all = append(all, forms)
+	}
+	return all
+}
+
+// roomForms are one for each room.
+func (p *plan) roomForms(make func(room string, size int) form) []form {
+	var forms []form
+	for room := range p.Rooms {
+		forms = append(forms, make(p.roomName(room), p.Size))
+	}
+	return forms
+}
+
+// saidForms are those that messages are sent in: as they are heard, but where
+// a dialect has others.
+func (p *plan) saidForms() [][]form {
+	all := p.forms()
+	for i, speaks := range p.Speak {
+		if d := dialects[speaks]; d != nil {
+			all[i] = p.roomForms(d.says)
+		}
 	}
 	return all
 }

@@ -10,6 +10,14 @@ func (p *process) speaks(s *socket) string {
 	return p.plan.Speak[int(s.member)%len(p.plan.Speak)]
 }
 
+// entersByAddress tells whether a socket needs nothing but the 101.
+func (p *process) entersByAddress(s *socket) bool {
+	if d := p.dialect(s); d != nil {
+		return d.enter == nil
+	}
+	return p.speaks(s) == speakRaw
+}
+
 // greet takes the first envelope of a socket.
 func (p *process) greet(s *socket, f frame) {
 	if s.greeted = isGreeting(f); !s.greeted {

@@ -64,7 +64,7 @@ func parseCommand(args []string) (*command, error) {
 	f.IntVar(&p.Burst, "burst", 1, "messages in one write, closed loop")
 	f.IntVar(&p.Size, "size", 64, "a message, `bytes`")
 	f.Float64Var(&p.Rate, "rate", 0, "messages/s of each sender, or handshakes/s of all, at fixed times; 0 is a closed loop")
-	speak := f.String("speak", speakRaw, "what the members of a room speak, in turn: `raw,json,msgpack`; envelopes carry -value")
+	speak := f.String("speak", speakRaw, "what the members of a room speak, in turn: `raw,json,msgpack`; envelopes carry -value; or one of centrifuge, nats and nchan, other servers' own, which carry it too")
 	f.BoolVar(&p.Value, "value", false, "messages are JSON values")
 	f.BoolVar(&p.Turns, "turns", false, "the senders of a room speak one after another, closed loop")
 	logins := f.String("logins", "", "`file` of lines CLIENT:PASSWORD that sockets offer in turn")

@@ -51,6 +51,7 @@ type plan struct {
 	Rate       float64  // messages/s of a sender; 0 is a closed loop
 	Flight     int      // handshakes under way at once, all processes together
 	Speak      []string // what a room's members speak, in turn
+	Echoes     bool     // a sender hears itself
 	Value      bool     // messages are JSON values
 	Turns      bool     // closed loop: the senders of a room speak one after another
 	Logins     []string // what handshakes offer, in turn: base64 of CLIENT:PASSWORD
@@ -117,6 +118,9 @@ func (p *plan) check() error {
 	case 4*p.Rooms*p.Members*p.Senders > recordMost:
 		return fmt.Errorf("%d rooms x %d members x %d senders: what each heard of each does not fit in 1 GiB; give fewer -senders", p.Rooms, p.Members, p.Senders)
 	}
+	if dialects[p.Speak[0]] != nil && p.Mode == modeHandshakes {
+		return fmt.Errorf("-mode %s -speak %s: a storm ends at the 101, before such a socket is in a room; give another mode", p.Mode, p.Speak[0])
+	}
 	if err := p.divide(); err != nil {
 		return err
 	}
@@ -143,12 +147,26 @@ func (p *plan) speaks(list string) error {
 		case speakRaw:
 		case speakJSON, speakMsgpack:
 			p.Value = true
+		case speakCentrifuge, speakNATS, speakNchan:
+			if list != name {
+				return fmt.Errorf("%s is another server's; all members speak it or none", name)
+			}
+			p.Value, p.Echoes = true, dialects[name].echoes
 		default:
-			return fmt.Errorf("%q is none of %s, %s and %s", name, speakRaw, speakJSON, speakMsgpack)
+			return fmt.Errorf("%q is none of %s, %s and %s, and none of other servers' %s, %s and %s",
+				name, speakRaw, speakJSON, speakMsgpack, speakCentrifuge, speakNATS, speakNchan)
 		}
 		p.Speak = append(p.Speak, name)
 	}
 	return nil
+}
+
+// hearers is how many deliveries a message makes.
+func (p *plan) hearers() int {
+	if p.Echoes {
+		return p.Members
+	}
+	return p.Members - 1
 }
 
 // roomName is what room number i is called.

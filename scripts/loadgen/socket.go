@@ -29,11 +29,12 @@ type socket struct {
 	generation   int32 // of fd, so that stale events are known
 	room, member int32
 	state        state
-	greeted      bool   // it speaks raw, or had its first envelope
+	greeted      bool   // it speaks raw, had its first envelope, or is in its room
 	login        string // that its handshake offers
 	dialed       int64  // CLOCK_MONOTONIC ns
 	rest         []byte // a frame or answer that came in part
 	unsent       []byte // what the kernel did not take yet
+	cut          []byte // of an utterance that goes on in the next frame
 }
 
 var errUnread = errors.New("the server reads too slowly: 64 MiB wait for it on one socket; give a lower -rate, -burst or -size")
@@ -59,7 +60,7 @@ func (p *process) dial(i int32) {
 	s.login = p.plan.login(p.index, p.begun)
 	p.dialed++
 	p.begun++
-	s.state, s.dialed, s.greeted = dialing, now(), p.speaks(s) == speakRaw
+	s.state, s.dialed, s.greeted = dialing, now(), p.entersByAddress(s)
 	p.underway++
 	fd, step, errno := dial(&p.sources[p.dialed%len(p.sources)], &p.server)
 	if errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.EADDRNOTAVAIL {
@@ -156,6 +157,8 @@ func (p *process) take(s *socket, b []byte) int {
 		switch {
 		case f.opcode != opBinary && f.opcode != opText:
 			p.control(s, f)
+		case p.dialect(s) != nil:
+			p.hearDialect(s, p.dialect(s), f, at)
 		case s.greeted:
 			p.traffic.hear(s, f, at)
 		default:
@@ -225,6 +228,15 @@ func (p *process) entered(s *socket, at int64) {
 		p.leave(s)
 		return
 	}
+	if d := p.dialect(s); d != nil && !s.greeted {
+		p.enterRoom(s, d)
+		return
+	}
+	p.arrived()
+}
+
+// arrived counts a socket that is in its room, and says when all are.
+func (p *process) arrived() {
 	p.underway--
 	if p.underway == 0 && len(p.vacant) == 0 {
 		say(word{Said: "open"})
@@ -286,7 +298,7 @@ func (p *process) vacate(s *socket) {
 	}
 	s.fd, s.state = -1, vacant
 	s.generation++
-	s.rest, s.unsent = s.rest[:0], s.unsent[:0]
+	s.rest, s.unsent, s.cut = s.rest[:0], s.unsent[:0], s.cut[:0]
 	p.underway--
 	p.vacant = append(p.vacant, s.index)
 }

@@ -50,7 +50,7 @@ func newTraffic(p *process) *traffic {
 		slot:    -1,
 	}
 	t.first = p.low/members*senders + min(p.low%members, senders)
-	bursts := map[*form]*burst{}
+	said, bursts := p.plan.saidForms(), map[*form]*burst{}
 	for i := range p.sockets {
 		s := &p.sockets[i]
 		if int(s.member) >= senders {
@@ -60,7 +60,7 @@ func newTraffic(p *process) *traffic {
 		if low < p.low || low+members > p.low+len(p.sockets) {
 			t.far = append(t.far, int32(len(t.voices)))
 		}
-		f := t.form(s)
+		f := formOf(said, s)
 		if bursts[f] == nil {
 			bursts[f] = newBurst(p.plan.Burst, f, p.plan.Tag)
 		}
@@ -69,9 +69,10 @@ func newTraffic(p *process) *traffic {
 	return t
 }
 
-// form is how messages stand in a socket's frames.
-func (t *traffic) form(s *socket) *form {
-	forms := t.forms[int(s.member)%len(t.forms)]
+// formOf is how messages stand in a socket's frames, of forms by what sockets
+// speak and by room.
+func formOf(all [][]form, s *socket) *form {
+	forms := all[int(s.member)%len(all)]
 	return &forms[int(s.room)%len(forms)]
 }
 
@@ -148,14 +149,14 @@ func (t *traffic) speak(i int32, intended int64) {
 	shared := &t.shared.senders[t.first+int(i)]
 	number := shared.sent.Load()
 	shared.sent.Store(number + count)
-	shared.target.Add(count * uint64(t.plan.Members-1))
+	shared.target.Add(count * uint64(t.plan.hearers()))
 	t.mine.messages.Add(count)
 	t.write(s, v.burst.stamp(message{intended, uint32(number), s.room, s.member}))
 }
 
 // hear counts one delivery, at being the time it was read.
 func (t *traffic) hear(s *socket, f frame, at int64) {
-	form := t.form(s)
+	form := formOf(t.forms, s)
 	m, ok := form.read(f.body, t.plan.Tag)
 	if !ok || f.opcode != form.opcode || m.room != s.room || int(m.member) >= t.plan.Senders {
 		if t.report.Foreign++; t.report.Stray == "" {
@@ -163,7 +164,7 @@ func (t *traffic) hear(s *socket, f frame, at int64) {
 		}
 		return
 	}
-	if m.member == s.member {
+	if m.member == s.member && !t.plan.Echoes {
 		t.report.Echoed++
 		return
 	}
@@ -260,7 +261,7 @@ func (t *traffic) missing() uint64 {
 	for i := range t.sockets {
 		s := &t.sockets[i]
 		for member := range senders {
-			if member == int(s.member) {
+			if member == int(s.member) && !t.plan.Echoes {
 				continue
 			}
 			sent := t.shared.senders[int(s.room)*senders+member].sent.Load()

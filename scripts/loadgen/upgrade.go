@@ -45,10 +45,13 @@ func newUpgrade(p plan) upgrade {
 // request appends the request that enters a room, speaking raw or an envelope,
 // with a login (base64 of CLIENT:PASSWORD) or none.
 func (u upgrade) request(dst []byte, room int32, speaks, login string) []byte {
-	dst = append(dst, u.before...)
-	dst = strconv.AppendInt(dst, int64(room), 10)
+	if d := dialects[speaks]; d != nil && d.path != "" {
+		dst = append(append(dst, "GET "...), d.path...)
+	} else {
+		dst = strconv.AppendInt(append(dst, u.before...), int64(room), 10)
+	}
 	dst = append(dst, u.after...)
-	if speaks != speakRaw {
+	if isEnvelope(speaks) {
 		dst = append(append(append(dst, "Sec-WebSocket-Protocol: "+protocolPrefix...), speaks...), "\r\n"...)
 	}
 	if login != "" {
@@ -85,7 +88,7 @@ func parseAnswer(b []byte, speaks string) (int, error) {
 	if !bytes.Contains(head, acceptValue) {
 		return 0, errors.New("the server's 101 has no Sec-WebSocket-Accept for our key")
 	}
-	if speaks != speakRaw && !bytes.Contains(head, []byte(protocolPrefix+speaks)) {
+	if isEnvelope(speaks) && !bytes.Contains(head, []byte(protocolPrefix+speaks)) {
 		return 0, fmt.Errorf("the server's 101 does not speak %s%s", protocolPrefix, speaks)
 	}
 	return end + len(headEnd), nil
@@ -105,3 +108,6 @@ func firstLine(b []byte) []byte {
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
 	return line[:min(len(line), 80)]
 }
+
+// isEnvelope tells whether a subprotocol is asked for to speak so.
+func isEnvelope(speaks string) bool { return speaks == speakJSON || speaks == speakMsgpack }

@@ -2,7 +2,7 @@
 // server, or for Porthouse in two ways, in turns, and what came out of it as
 // ratios in one table.
 //
-//	go run ./run [-rounds 3] [-duration 3s] [-only NAME,…] [-pin] [-json FILE]
+//	go run ./run [-rounds 3] [-duration 3s] [-only NAME,…] [-pin] [-peers NAME,…] [-json FILE]
 //
 // It is run from scripts/bench. Everything it starts listens on loopback and
 // is ended with it.
@@ -25,18 +25,19 @@ import (
 
 func main() {
 	var b bench
-	var only, out string
+	var only, out, others string
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds, of which the median counts")
 	flag.DurationVar(&b.duration, "duration", 3*time.Second, "of each load")
 	flag.IntVar(&b.puddles, "puddles", 1, "puddles of the house, where a scenario does not say")
 	flag.StringVar(&only, "only", "", "`names` with commas, of scenarios: "+names()+"; and of a server: "+porthouse+" or "+gorilla)
 	flag.BoolVar(&b.pin, "pin", false, "servers on CPU 0, clients on CPU 1")
-	flag.StringVar(&out, "json", "", "`file` for the table as JSON")
+	flag.StringVar(&out, "json", "", "`file` for the table as JSON, with all rounds and what was measured where")
+	flag.StringVar(&others, "peers", "", "`names` with commas, of other servers to hold it against: nchan, nats, centrifuge")
 	flag.Parse()
 	runtime.LockOSThread() // what we start ends with the thread that started it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := b.choose(only)
+	err := b.choose(only, others)
 	if err == nil {
 		err = b.run(ctx, out)
 	}
@@ -75,10 +76,14 @@ const (
 
 // choose settles what is run: with no names, both servers and the scenarios
 // that need not be asked for.
-func (b *bench) choose(only string) error {
+func (b *bench) choose(only, others string) error {
 	if b.rounds < 1 || b.puddles < 1 {
 		return fmt.Errorf("-rounds %d -puddles %d: give 1 or more", b.rounds, b.puddles)
 	}
+	if err := b.invite(others); err != nil {
+		return err
+	}
+	guests := len(b.servers)
 	for name := range strings.FieldsFuncSeq(only, func(r rune) bool { return r == ',' }) {
 		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
 		switch {
@@ -90,8 +95,8 @@ func (b *bench) choose(only string) error {
 			return fmt.Errorf("-only %s: there are %s; and %s and %s", name, names(), porthouse, gorilla)
 		}
 	}
-	if len(b.servers) == 0 {
-		b.servers = []string{porthouse, gorilla}
+	if len(b.servers) == guests {
+		b.servers = append(b.servers, porthouse, gorilla)
 	}
 	if len(b.scenarios) == 0 {
 		b.scenarios = slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.asked })
@@ -136,7 +141,7 @@ func (b *bench) run(ctx context.Context, out string) error {
 		}
 		rows = append(rows, done...)
 	}
-	return errors.Join(failed, writeRows(rows, out))
+	return errors.Join(failed, b.write(rows, out))
 }
 
 // measure does a scenario's work on its sides, in turns.

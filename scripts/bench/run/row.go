@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 )
 
@@ -20,6 +18,7 @@ type column struct {
 	Name   string    `json:"name"`
 	Median float64   `json:"median"`
 	Rounds []float64 `json:"rounds"`
+	Ratio  float64   `json:"ratio,omitempty"` // of the first side to this one
 }
 
 // rowsOf are a scenario's figures, of each side's loads.
@@ -30,6 +29,9 @@ func rowsOf(s scenario, loads [][]load) []row {
 		for i, side := range s.sides {
 			c := column{Name: side.name}
 			c.Rounds, c.Median = median(loads[i], f)
+			if i > 0 && c.Median != 0 {
+				c.Ratio = r.Sides[0].Median / c.Median
+			}
 			r.Sides = append(r.Sides, c)
 		}
 		if len(r.Sides) == 2 && r.Sides[1].Median != 0 {
@@ -49,25 +51,43 @@ func median(loads []load, f figure) (all []float64, middle float64) {
 }
 
 // table prints rows, under a head whenever the sides are others.
-type table struct{ head [2]string }
+type table struct{ head []string }
 
+// print prints a row; of more than two sides, each has its ratio beside it.
 func (t *table) print(r row) {
-	var names, medians [2]string
-	for i := range names {
-		names[i], medians[i] = "", "-"
-		if i < len(r.Sides) {
-			names[i], medians[i] = r.Sides[i].Name, number(r.Sides[i].Median, 2)
+	var names, medians []string
+	many := len(r.Sides) > 2
+	for _, c := range r.Sides {
+		text := number(c.Median, 2)
+		if many && c.Ratio != 0 {
+			text += fmt.Sprintf(" (%s)", number(c.Ratio, 3))
 		}
+		names, medians = append(names, c.Name), append(medians, text)
 	}
-	if names != t.head {
+	for len(names) < 2 {
+		names, medians = append(names, ""), append(medians, "-")
+	}
+	last, ratio := "ratio", number(r.Ratio, 3)
+	if many {
+		last, ratio = "(ratio of "+names[0]+" to it)", ""
+	}
+	if !slices.Equal(names, t.head) {
 		t.head = names
-		printLine("scenario", "figure", names, "ratio")
+		printLine("scenario", "figure", names, last)
 	}
-	printLine(r.Scenario, r.Figure, medians, number(r.Ratio, 3))
+	printLine(r.Scenario, r.Figure, medians, ratio)
 }
 
-func printLine(scenario, figure string, sides [2]string, ratio string) {
-	fmt.Printf("%-18s %-32s %14s %14s %8s\n", scenario, figure, sides[0], sides[1], ratio)
+func printLine(scenario, figure string, sides []string, last string) {
+	fmt.Printf("%-18s %-32s", scenario, figure)
+	width := 14
+	if len(sides) > 2 {
+		width = 20
+	}
+	for _, s := range sides {
+		fmt.Printf(" %*s", width, s)
+	}
+	fmt.Printf(" %8s\n", last)
 }
 
 // number is v for people; what is not there is 0.
@@ -76,16 +96,4 @@ func number(v float64, digits int) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.*f", digits, v)
-}
-
-// writeRows writes the table as JSON, if a file was named.
-func writeRows(rows []row, out string) error {
-	if out == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(rows, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, append(text, '\n'), 0o644)
 }

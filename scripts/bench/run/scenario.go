@@ -10,6 +10,7 @@ type scenario struct {
 	puddles int  // 0: as -puddles says
 	clients bool // the house knows clients with passwords
 	asked   bool // only run when named
+	peers   bool // other servers can do it too
 }
 
 // side is one way to do a scenario's work.
@@ -118,13 +119,13 @@ func stormed(flags string) []side {
 }
 
 var scenarios = []scenario{
-	{name: "broadcast", sides: both("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
-	{name: "burst-16", sides: both("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "broadcast", peers: true, sides: both("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "burst-16", peers: true, sides: both("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "burst-64", sides: both("-mode broadcast -burst 64"), figures: []figure{cpuDelivery, deliveries}},
-	{name: "chat", sides: both("-mode chat"), figures: []figure{cpuDelivery, deliveries}},
-	{name: "chat-4-a-second", sides: both("-mode chat -rate 4"), figures: []figure{p50, p99, cpuDelivery}},
+	{name: "chat", peers: true, sides: both("-mode chat"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "chat-4-a-second", peers: true, sides: both("-mode chat -rate 4"), figures: []figure{p50, p99, cpuDelivery}},
 	{name: "handshakes", sides: both("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
-	{name: "resting-10000", sides: both("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "resting-10000", peers: true, sides: both("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "resting-18000", sides: both("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "kept", sides: kept("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "kept-handshakes", sides: kept("-mode handshakes"), figures: []figure{handshakes, cpuHand}},

@@ -23,6 +23,7 @@ func (b *bench) build(ctx context.Context) error {
 		{root, "./scripts/loadgen", "loadgen"},
 		{root, "./cmd/porthouse", porthouse},
 		{".", "./gorilla", gorilla},
+		{".", "./centrifuge", centrifuge},
 	} {
 		if p.name != "loadgen" && !slices.Contains(b.servers, p.name) {
 			continue
@@ -37,16 +38,19 @@ func (b *bench) build(ctx context.Context) error {
 }
 
 // server is the command that starts one of the servers.
-func (b *bench) server(address, folder string, s scenario, side side) *exec.Cmd {
+func (b *bench) server(address, folder string, s scenario, side side) (*exec.Cmd, error) {
+	if slices.Contains(peers, side.server) {
+		return b.peer(side.server, address, folder)
+	}
 	if side.server == gorilla {
-		return exec.Command(b.path(gorilla), append([]string{"-listen", address}, side.up...)...)
+		return exec.Command(b.path(gorilla), append([]string{"-listen", address}, side.up...)...), nil
 	}
 	puddles := b.puddles
 	if s.puddles > 0 {
 		puddles = s.puddles
 	}
 	up := []string{"up", "--open", "--listen", address, "--admin", "off", "--puddles", strconv.Itoa(puddles), "--data", folder}
-	return exec.Command(b.path(porthouse), append(up, side.up...)...)
+	return exec.Command(b.path(porthouse), append(up, side.up...)...), nil
 }
 
 // load starts a server, does the scenario's work with it in one way, and ends
@@ -61,7 +65,10 @@ func (b *bench) load(ctx context.Context, s scenario, side side) (result load, e
 		return result, err
 	}
 	var said bytes.Buffer
-	command := b.server(address, folder, s, side)
+	command, err := b.server(address, folder, s, side)
+	if err != nil {
+		return result, err
+	}
 	command.Stderr = &said
 	command.WaitDelay = endMost // for what outlives it and holds its stderr
 	// A session of its own: ^C is for us, who end it in order.
@@ -75,7 +82,11 @@ func (b *bench) load(ctx context.Context, s scenario, side side) (result load, e
 		close(ended)
 	}()
 	defer end(command, ended)
-	if err := awaitReady(ctx, address, ended); err != nil {
+	ready := awaitReady
+	if slices.Contains(peers, side.server) {
+		ready = awaitListening
+	}
+	if err := ready(ctx, address, ended); err != nil {
 		return result, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
 	common := []string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree"}
