@@ -76,8 +76,8 @@ func lacks(name string) string {
 }
 
 // peer is the command that starts one on an address, with its files in a
-// folder. Where a server has threads to count, -pin and -puddles say for all
-// how many: one a puddle.
+// folder. nginx has as many workers as the house has puddles; the others take
+// the CPUs they find, as gorilla does: with -pin, one.
 func (b *bench) peer(name, address, folder string) (*exec.Cmd, error) {
 	var command *exec.Cmd
 	switch name {
