@@ -192,7 +192,7 @@ func (p *process) utterance(s *socket, d *dialect, f frame, at int64) {
 		p.traffic.hear(s, frame{f.opcode, body}, at)
 	case what == inRoom && !s.greeted:
 		s.greeted = true
-		p.arrived()
+		p.arrived(s, at)
 	case what == alive:
 		p.scratch = appendFrame(p.scratch[:0], d.opcode, d.pong)
 		p.write(s, p.scratch)

@@ -31,9 +31,11 @@ Modes:
   chat        the same with every member a sender, each waiting for its own
               burst only; with -rate an open loop, its latency counted from
               the intended time of sending
-  handshakes  connect, upgrade, leave, again and again; with -rate an open loop
-  idle        open all sockets, wait, weigh the server; with -say, a message
-              to one room afterwards
+  handshakes  connect, upgrade, enter a room, leave, again and again; with
+              -rate an open loop
+  idle        open all sockets, wait, weigh the server; with -noon, a command
+              meanwhile, and who is lost by it; with -say, a message to one
+              room afterwards
 
 Exits 1 when the run failed or its counts did not come out: deliveries missing,
 doubled, changed or out of order, handshakes refused, reset, failed or hung.
@@ -79,7 +81,8 @@ func parseCommand(args []string) (*command, error) {
 	f.DurationVar(&t.duration, "duration", 3*time.Second, "of the measurement")
 	f.DurationVar(&t.settle, "settle", 0, "from the last 101 to the load, or to the weighing at rest (default 300ms; 6s in idle)")
 	f.DurationVar(&t.hold, "hold", 0, "idle: how long the sockets stay after the weighing")
-	f.IntVar(&t.say, "say", 0, "idle: messages to one room after that, one at a time")
+	f.StringVar(&t.noon, "noon", "", "idle: a shell `command` between the weighing and -hold, which may cost sockets: they are counted")
+	f.IntVar(&t.say, "say", 0, "idle: messages to one room after that, one at a time, unless sockets were lost")
 	f.IntVar(&t.sayRoom, "say-room", 0, "idle: `number` of that room")
 	f.Func("pid", "a process of the server, to be measured; repeatable", s.addPids)
 	f.Func("pids", "processes of the server, `pid,pid,…`", s.addPids)
@@ -106,6 +109,9 @@ func parseCommand(args []string) (*command, error) {
 	c.setDefaults()
 	if t.sayRoom < 0 || t.sayRoom >= p.Rooms {
 		return nil, fmt.Errorf("-say-room %d: rooms are numbered 0 to %d", t.sayRoom, p.Rooms-1)
+	}
+	if err := c.checkNoon(); err != nil {
+		return nil, err
 	}
 	return c, p.check()
 }

@@ -58,6 +58,7 @@ type plan struct {
 	Handshakes int      // storm: how many, 0 until its end; all processes together
 	Refusals   bool     // storm: other answers than 101 are counted, and no failure
 	Sources    int      // addresses that a process connects from
+	Noon       bool     // sockets may be lost
 	Leave      string
 	Spin       bool
 	Processes  int
@@ -117,9 +118,6 @@ func (p *plan) check() error {
 		return fmt.Errorf("-leave %s: give %s, %s or %s", p.Leave, leaveClose, leaveEnd, leaveReset)
 	case 4*p.Rooms*p.Members*p.Senders > recordMost:
 		return fmt.Errorf("%d rooms x %d members x %d senders: what each heard of each does not fit in 1 GiB; give fewer -senders", p.Rooms, p.Members, p.Senders)
-	}
-	if dialects[p.Speak[0]] != nil && p.Mode == modeHandshakes {
-		return fmt.Errorf("-mode %s -speak %s: a storm ends at the 101, before such a socket is in a room; give another mode", p.Mode, p.Speak[0])
 	}
 	if err := p.divide(); err != nil {
 		return err
@@ -257,6 +255,7 @@ type report struct {
 	Echoed   uint64      // frames that their own sender heard
 	Foreign  uint64      // messages that are none of ours, or not in their room
 	Stray    string      // the first of them
+	Loss     string      // how the first socket was lost that may be
 	Latency  tally       // from the intended time of sending to each receiver
 	Round    tally       // from the time of sending until all receivers had it
 	Late     tally       // from the intended to the real time of sending

@@ -43,7 +43,12 @@ type result struct {
 	Echoed   uint64 `json:"echoed"`          // frames that their own sender heard
 	Foreign  uint64 `json:"foreign"`         // messages that nobody sent so, or not to that room
 	Stray    string `json:"stray,omitempty"` // the first of them
-	Error    string `json:"error,omitempty"`
+
+	NoonSeconds float64 `json:"noon_seconds,omitempty"` // that the command took
+	Lost        uint64  `json:"lost"`                   // open sockets that the server ended
+	Loss        string  `json:"loss,omitempty"`         // how the first of them ended
+
+	Error string `json:"error,omitempty"`
 }
 
 // percentiles are in ns.
@@ -148,6 +153,9 @@ func (r *result) sum(words []word) {
 		if h.Failure == "" {
 			h.Failure = w.Report.Failure
 		}
+		if r.Loss == "" {
+			r.Loss = w.Report.Loss
+		}
 	}
 	r.Latency, r.Round, r.Late = latency.percentiles(), round.percentiles(), late.percentiles()
 	r.Handshakes.Latency = upgraded.percentiles()
@@ -202,6 +210,9 @@ func (r *result) print(line func(format string, a ...any)) {
 		s := r.Server
 		line("memory      %.1f MB empty, %.1f MB resting in %d processes: %.0f B a socket, %.0f B more than empty",
 			float64(s.PssEmpty)/1e6, float64(s.PssResting)/1e6, s.Processes, s.PssPerSocket, s.PssMorePerSocket)
+	}
+	if r.NoonSeconds > 0 {
+		line("noon        %.2f s, %d sockets lost %s", r.NoonSeconds, r.Lost, r.Loss)
 	}
 	if h := r.Handshakes; r.Mode == modeHandshakes {
 		line("handshakes  %.0f/s in %.2f s; refused %d, reset %d, failed %d, hung %d", h.PerSecond, r.Seconds, h.Refused, h.Reset, h.Failed, h.Hung)

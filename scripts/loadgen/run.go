@@ -15,6 +15,7 @@ type schedule struct {
 	duration time.Duration // of the measurement
 	settle   time.Duration // from the last 101 to the load, or to the memory at rest
 	hold     time.Duration // idle: at rest
+	noon     string        // idle: a shell command before that
 	say      int           // idle: messages to one room, one at a time
 	sayRoom  int
 }
@@ -85,7 +86,7 @@ func (r *run) rest(ctx context.Context) error {
 		return err
 	}
 	r.result.weighSockets(r.plan.sockets())
-	return r.crowd.sleepUntil(ctx, now()+int64(r.schedule.hold))
+	return r.noon(ctx)
 }
 
 // A reading is what the counters and clocks show at one time.
@@ -171,7 +172,7 @@ func (r *run) stop(ctx context.Context) error {
 
 // sayOnce sends the schedule's messages to its room, one at a time.
 func (r *run) sayOnce(ctx context.Context) error {
-	if r.schedule.say == 0 {
+	if !r.heard() {
 		return nil
 	}
 	start := now() + int64(20*time.Millisecond)

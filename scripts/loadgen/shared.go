@@ -14,7 +14,7 @@ type counter struct {
 	deliveries atomic.Uint64
 	bytes      atomic.Uint64 // of delivered bodies
 	messages   atomic.Uint64
-	open       atomic.Uint64 // sockets that had their 101
+	open       atomic.Uint64 // sockets that came into their room
 	lost       atomic.Uint64 // sockets that the server closed
 	underway   atomic.Uint64 // handshakes now
 	_          [10]uint64

@@ -180,8 +180,7 @@ func (p *process) control(s *socket, f frame) {
 		if len(f.body) >= 2 {
 			code, reason = int(binary.BigEndian.Uint16(f.body)), string(f.body[2:])
 		}
-		p.mine.lost.Add(1)
-		p.fail(fmt.Errorf("the server closed member %d of room %d: %d %s", s.member, s.room, code, reason))
+		p.lose(s, fmt.Errorf("the server closed member %d of room %d: %d %s", s.member, s.room, code, reason))
 	default:
 		p.report.Foreign++
 	}
@@ -219,6 +218,16 @@ func (p *process) writeUnsent(s *socket) {
 // entered is a socket's 101.
 func (p *process) entered(s *socket, at int64) {
 	s.state = open
+	if d := p.dialect(s); d != nil && !s.greeted {
+		p.enterRoom(s, d)
+		return
+	}
+	p.arrived(s, at)
+}
+
+// arrived counts a socket that has its 101 and whatever its dialect says before
+// it is in its room. That of a storm leaves, of others it is said when all have.
+func (p *process) arrived(s *socket, at int64) {
 	p.mine.open.Add(1)
 	if p.storm {
 		p.report.Answers[101]++
@@ -228,15 +237,6 @@ func (p *process) entered(s *socket, at int64) {
 		p.leave(s)
 		return
 	}
-	if d := p.dialect(s); d != nil && !s.greeted {
-		p.enterRoom(s, d)
-		return
-	}
-	p.arrived()
-}
-
-// arrived counts a socket that is in its room, and says when all are.
-func (p *process) arrived() {
 	p.underway--
 	if p.underway == 0 && len(p.vacant) == 0 {
 		say(word{Said: "open"})
@@ -246,8 +246,7 @@ func (p *process) arrived() {
 // ended is the end of a socket by the other side.
 func (p *process) ended(s *socket, errno unix.Errno) {
 	if s.state == open {
-		p.mine.lost.Add(1)
-		p.fail(fmt.Errorf("the server dropped member %d of room %d without a close frame: %s", s.member, s.room, ending(errno)))
+		p.lose(s, fmt.Errorf("the server dropped member %d of room %d without a close frame: %s", s.member, s.room, ending(errno)))
 		return
 	}
 	if s.state != leaving {

@@ -4,10 +4,13 @@ package main
 type figure struct {
 	name string
 	take func(load) float64
+
+	counts bool // of which 0 is something, too
 }
 
 // load is what the load generator prints as JSON.
 type load struct {
+	Lost                float64 `json:"lost"`
 	DeliveriesPerSecond float64 `json:"deliveries_per_second"`
 	OpenSeconds         float64 `json:"open_seconds"`
 	Seconds             float64 `json:"seconds"`
@@ -36,21 +39,22 @@ type tally struct {
 }
 
 var (
-	cpuDelivery = figure{"server CPU, us a delivery", func(l load) float64 { return l.Server.PerDelivery / 1e3 }}
-	deliveries  = figure{"deliveries/s", func(l load) float64 { return l.DeliveriesPerSecond }}
-	p50         = figure{"latency p50, us", func(l load) float64 { return l.Latency.P50 / 1e3 }}
-	p99         = figure{"latency p99, us", func(l load) float64 { return l.Latency.P99 / 1e3 }}
-	late99      = figure{"sent late by the client, p99, us", func(l load) float64 { return l.Late.P99 / 1e3 }}
-	cores       = figure{"server CPU, cores", func(l load) float64 { return l.Server.Cores }}
-	handshakes  = figure{"handshakes/s", func(l load) float64 { return l.Handshakes.PerSecond }}
-	logins      = figure{"logins/s", func(l load) float64 { return l.Handshakes.PerSecond }}
-	entered50   = figure{"to the 101 p50, ms", func(l load) float64 { return l.Handshakes.Latency.P50 / 1e6 }}
-	entered99   = figure{"to the 101 p99, ms", func(l load) float64 { return l.Handshakes.Latency.P99 / 1e6 }}
-	cpuHand     = figure{"server CPU, us a handshake", func(l load) float64 { return l.Server.PerHandshake / 1e3 }}
-	bytesSocket = figure{"bytes a socket, all processes", func(l load) float64 { return l.Server.PerSocket }}
-	bytesMore   = figure{"bytes a socket, more than empty", func(l load) float64 { return l.Server.MorePer }}
-	opened      = figure{"seconds to open all", func(l load) float64 { return l.OpenSeconds }}
-	heardAll    = figure{"all heard it after, p50, ms", func(l load) float64 { return l.Round.P50 / 1e6 }}
+	lost        = figure{name: "sockets lost, of 2000", take: func(l load) float64 { return l.Lost }, counts: true}
+	cpuDelivery = figure{name: "server CPU, us a delivery", take: func(l load) float64 { return l.Server.PerDelivery / 1e3 }}
+	deliveries  = figure{name: "deliveries/s", take: func(l load) float64 { return l.DeliveriesPerSecond }}
+	p50         = figure{name: "latency p50, us", take: func(l load) float64 { return l.Latency.P50 / 1e3 }}
+	p99         = figure{name: "latency p99, us", take: func(l load) float64 { return l.Latency.P99 / 1e3 }}
+	late99      = figure{name: "sent late by the client, p99, us", take: func(l load) float64 { return l.Late.P99 / 1e3 }}
+	cores       = figure{name: "server CPU, cores", take: func(l load) float64 { return l.Server.Cores }}
+	handshakes  = figure{name: "handshakes/s", take: func(l load) float64 { return l.Handshakes.PerSecond }}
+	logins      = figure{name: "logins/s", take: func(l load) float64 { return l.Handshakes.PerSecond }}
+	entered50   = figure{name: "to the 101 p50, ms", take: func(l load) float64 { return l.Handshakes.Latency.P50 / 1e6 }}
+	entered99   = figure{name: "to the 101 p99, ms", take: func(l load) float64 { return l.Handshakes.Latency.P99 / 1e6 }}
+	cpuHand     = figure{name: "server CPU, us a handshake", take: func(l load) float64 { return l.Server.PerHandshake / 1e3 }}
+	bytesSocket = figure{name: "bytes a socket, all processes", take: func(l load) float64 { return l.Server.PerSocket }}
+	bytesMore   = figure{name: "bytes a socket, more than empty", take: func(l load) float64 { return l.Server.MorePer }}
+	opened      = figure{name: "seconds to open all", take: func(l load) float64 { return l.OpenSeconds }}
+	heardAll    = figure{name: "all heard it after, p50, ms", take: func(l load) float64 { return l.Round.P50 / 1e6 }}
 	tries       = answers("tries answered/s")
 	judgedRight = answers("of them right, 101", 101)
 	judgedWrong = answers("of them wrong, 401", 401)
@@ -61,7 +65,7 @@ var (
 // answers are those that the load beside had, a second, with one of the
 // statuses or, where none is named, any.
 func answers(name string, statuses ...int) figure {
-	return figure{name, func(l load) float64 {
+	return figure{name: name, take: func(l load) float64 {
 		if l.beside == nil || l.beside.Seconds == 0 {
 			return 0
 		}

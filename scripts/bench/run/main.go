@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&only, "only", "", "`names` with commas, of scenarios: "+names()+"; and of a server: "+porthouse+" or "+gorilla)
 	flag.BoolVar(&b.pin, "pin", false, "servers on CPU 0, clients on CPU 1")
 	flag.StringVar(&out, "json", "", "`file` for the table as JSON, with all rounds and what was measured where")
-	flag.StringVar(&others, "peers", "", "`names` with commas, of other servers to hold it against: nchan, nats, centrifuge")
+	flag.StringVar(&others, "peers", "", "`names` with commas, of other servers to hold it against: nchan, nats, centrifuge; or all")
 	flag.Parse()
 	runtime.LockOSThread() // what we start ends with the thread that started it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -66,6 +66,7 @@ type bench struct {
 	scenarios []scenario
 	servers   []string
 	built     string // folder of the binaries
+	loaded    string // the machine's load before
 }
 
 // The servers.
@@ -75,7 +76,7 @@ const (
 )
 
 // choose settles what is run: with no names, both servers and the scenarios
-// that need not be asked for.
+// that need not be asked for; with peers, those of them that all can do.
 func (b *bench) choose(only, others string) error {
 	if b.rounds < 1 || b.puddles < 1 {
 		return fmt.Errorf("-rounds %d -puddles %d: give 1 or more", b.rounds, b.puddles)
@@ -99,11 +100,13 @@ func (b *bench) choose(only, others string) error {
 		b.servers = append(b.servers, porthouse, gorilla)
 	}
 	if len(b.scenarios) == 0 {
-		b.scenarios = slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.asked })
+		b.scenarios = slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.asked || guests > 0 && !s.peers })
 	}
 	for i := range b.scenarios {
 		s := &b.scenarios[i]
-		s.sides = slices.DeleteFunc(slices.Clone(s.sides), func(s side) bool { return !slices.Contains(b.servers, s.server) })
+		s.sides = slices.DeleteFunc(slices.Clone(s.sides), func(one side) bool {
+			return !slices.Contains(b.servers, one.server) || !b.possible(*s, one.server)
+		})
 	}
 	b.scenarios = slices.DeleteFunc(b.scenarios, func(s scenario) bool { return len(s.sides) == 0 })
 	return nil
@@ -112,6 +115,7 @@ func (b *bench) choose(only, others string) error {
 // run does all scenarios; one that fails does not keep the others from being
 // measured.
 func (b *bench) run(ctx context.Context, out string) error {
+	b.loaded = loadAverage()
 	err := adopt()
 	if err != nil {
 		return err

@@ -28,9 +28,12 @@ const nchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 // invite adds the named peers that are installed to the scenarios that are for
 // them, where then all sides carry the same JSON values.
 func (b *bench) invite(list string) error {
+	if list == "all" {
+		list = strings.Join(peers, ",")
+	}
 	for name := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' }) {
 		if !slices.Contains(peers, name) {
-			return fmt.Errorf("-peers %s: there are %s", name, strings.Join(peers, ", "))
+			return fmt.Errorf("-peers %s: there are %s; or all", name, strings.Join(peers, ", "))
 		}
 		if lack := lacks(name); lack != "" {
 			fmt.Printf("%s is left out: %s\n", name, lack)
@@ -45,7 +48,7 @@ func (b *bench) invite(list string) error {
 		}
 		work := s.sides[0].flags
 		for _, name := range b.servers {
-			if slices.Contains(peers, name) {
+			if slices.Contains(peers, name) && b.possible(*s, name) {
 				s.sides = append(s.sides, side{name: name, server: name, flags: slices.Concat(work, []string{"-speak", name})})
 			}
 		}
@@ -63,13 +66,13 @@ func lacks(name string) string {
 	switch name {
 	case nats:
 		if _, err := exec.LookPath("nats-server"); err != nil {
-			return "no nats-server in PATH; apt-get install nats-server"
+			return "no nats-server in PATH; scripts/peers.sh installs it"
 		}
 	case nchan:
 		_, noNginx := exec.LookPath("nginx")
 		_, noModule := os.Stat(nchanModule)
 		if noNginx != nil || noModule != nil {
-			return "no nginx with " + nchanModule + "; apt-get install nginx libnginx-mod-nchan"
+			return "no nginx with " + nchanModule + "; scripts/peers.sh installs it"
 		}
 	}
 	return ""
@@ -112,16 +115,16 @@ func natsConfig(address string) string {
 }
 
 // nchanConfig lets anyone publish and subscribe at any name, holds enough
-// messages for the bursts of a load, and lets a worker hold 40,000 sockets.
+// messages for the bursts of a load, and lets a worker hold 18,000 sockets.
 func nchanConfig(address, folder string, workers int) string {
 	var temporary strings.Builder
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&temporary, "%s_temp_path %s/%s;\n", kind, folder, kind)
 	}
 	return fmt.Sprintf(`load_module %s;
-daemon off; master_process on; worker_processes %d; worker_rlimit_nofile 65536;
-pid %s/pid; error_log stderr warn;
-events { worker_connections 40000; }
+daemon off; master_process on; worker_processes %d;
+pid %s/pid; error_log stderr error;
+events { worker_connections 18000; }
 http {
 access_log off; nchan_max_reserved_memory 256M;
 %sserver {

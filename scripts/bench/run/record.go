@@ -17,7 +17,9 @@ import (
 type record struct {
 	Date     time.Time         `json:"date"`
 	Kernel   string            `json:"kernel"`
+	CPU      string            `json:"cpu"`
 	CPUs     int               `json:"cpus"`
+	Load     [2]string         `json:"load"` // /proc/loadavg before and after
 	Versions map[string]string `json:"versions"`
 	Rounds   int               `json:"rounds"`
 	Duration string            `json:"duration"`
@@ -34,14 +36,31 @@ func (b *bench) write(rows []row, out string) error {
 	var u unix.Utsname
 	unix.Uname(&u)
 	r := record{
-		Date: time.Now().UTC().Truncate(time.Second), Kernel: unix.ByteSliceToString(u.Release[:]), CPUs: runtime.NumCPU(),
-		Versions: b.versions(), Rounds: b.rounds, Duration: b.duration.String(), Puddles: b.puddles, Pinned: b.pin, Rows: rows,
+		Date: time.Now().UTC().Truncate(time.Second), Kernel: unix.ByteSliceToString(u.Release[:]), CPU: model(), CPUs: runtime.NumCPU(),
+		Versions: b.versions(), Rounds: b.rounds, Duration: b.duration.String(), Puddles: b.puddles, Pinned: b.pin, Load: [2]string{b.loaded, loadAverage()}, Rows: rows,
 	}
 	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(out, append(text, '\n'), 0o644)
+}
+
+// model is the name of the machine's first CPU.
+func model() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+// loadAverage is how busy the machine was in the last 1, 5 and 15 minutes.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	return strings.TrimSpace(string(text))
 }
 
 // versions are those of the servers that were measured, as they tell them.

@@ -11,6 +11,8 @@ type row struct {
 	Figure   string   `json:"figure"`
 	Sides    []column `json:"sides"`
 	Ratio    float64  `json:"ratio,omitempty"` // of the first side to the second
+
+	counts bool
 }
 
 // column is one side's: the median, and all rounds behind it.
@@ -25,7 +27,7 @@ type column struct {
 func rowsOf(s scenario, loads [][]load) []row {
 	var rows []row
 	for _, f := range s.figures {
-		r := row{Scenario: s.name, Figure: f.name}
+		r := row{Scenario: s.name, Figure: f.name, counts: f.counts}
 		for i, side := range s.sides {
 			c := column{Name: side.name}
 			c.Rounds, c.Median = median(loads[i], f)
@@ -59,6 +61,9 @@ func (t *table) print(r row) {
 	many := len(r.Sides) > 2
 	for _, c := range r.Sides {
 		text := number(c.Median, 2)
+		if r.counts {
+			text = fmt.Sprintf("%.0f", c.Median)
+		}
 		if many && c.Ratio != 0 {
 			text += fmt.Sprintf(" (%s)", number(c.Ratio, 3))
 		}

@@ -7,10 +7,11 @@ type scenario struct {
 	name    string
 	sides   []side // one or two; the ratio is the first to the second
 	figures []figure
-	puddles int  // 0: as -puddles says
-	clients bool // the house knows clients with passwords
-	asked   bool // only run when named
-	peers   bool // other servers can do it too
+	puddles int    // 0: as -puddles says
+	clients bool   // the house knows clients with passwords
+	asked   bool   // only run when named
+	peers   bool   // other servers can do it too
+	noon    string // what is done to the server while the load's sockets rest
 }
 
 // side is one way to do a scenario's work.
@@ -102,6 +103,10 @@ func spread(flags string) []side {
 	}
 }
 
+// rested is 2,000 sockets in two rooms, of which one hears something after
+// noon if nobody was lost by it.
+const rested = "-mode idle -rooms 2 -members 1000 -settle 1s -hold 3s -say 20"
+
 // Loads of who proves to be somebody: each client once, and over and over.
 const (
 	loginsOnce = "-mode handshakes -logins " + loginsFile + " -handshakes 100 -warmup 0s -duration 30s"
@@ -120,12 +125,16 @@ func stormed(flags string) []side {
 
 var scenarios = []scenario{
 	{name: "broadcast", peers: true, sides: both("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "room-200", peers: true, sides: both("-mode broadcast -members 200"), figures: []figure{cpuDelivery, deliveries}},
+	{name: "room-200-at-50", peers: true, sides: both("-mode broadcast -members 200 -rate 50"), figures: []figure{p50, p99, late99, cpuDelivery}},
 	{name: "burst-16", peers: true, sides: both("-mode broadcast -burst 16"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "burst-64", sides: both("-mode broadcast -burst 64"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "chat", peers: true, sides: both("-mode chat"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "chat-4-a-second", peers: true, sides: both("-mode chat -rate 4"), figures: []figure{p50, p99, cpuDelivery}},
-	{name: "handshakes", sides: both("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
+	{name: "handshakes", peers: true, sides: both("-mode handshakes"), figures: []figure{handshakes, cpuHand}},
 	{name: "resting-10000", peers: true, sides: both("-mode idle -rooms 10 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
+	{name: "reload-2000", peers: true, noon: reload, sides: both(rested), figures: []figure{lost}},
+	{name: "new-binary-2000", peers: true, noon: newBinary, sides: both(rested), figures: []figure{lost}},
 	{name: "resting-18000", sides: both("-mode idle -rooms 18 -members 1000"), figures: []figure{bytesSocket, bytesMore}},
 	{name: "kept", sides: kept("-mode broadcast"), figures: []figure{cpuDelivery, deliveries}},
 	{name: "kept-handshakes", sides: kept("-mode handshakes"), figures: []figure{handshakes, cpuHand}},

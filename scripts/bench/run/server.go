@@ -89,6 +89,12 @@ func (b *bench) load(ctx context.Context, s scenario, side side) (result load, e
 	if err := ready(ctx, address, ended); err != nil {
 		return result, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
+	if s.noon != "" {
+		if side.server == nchan {
+			defer endSuccessor(command.Process.Pid, folder)
+		}
+		side.flags = slices.Concat(side.flags, []string{"-noon", b.atNoon(s.noon, side.server, command.Process.Pid, folder)})
+	}
 	common := []string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree"}
 	return b.loads(ctx, common, side)
 }
