@@ -10,6 +10,7 @@ import (
 // TestPeersThatAreInstalledDoTheWork starts each for real and has the load
 // generator count what its members hear.
 func TestPeersThatAreInstalledDoTheWork(t *testing.T) {
+	t.Chdir("..") // as go run ./run has it
 	for _, name := range peers {
 		t.Run(name, func(t *testing.T) {
 			runtime.LockOSThread() // what we start ends with its thread

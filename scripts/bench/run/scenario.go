@@ -80,7 +80,7 @@ func ringed(flags string) []side {
 func gathered(flags string) []side {
 	return []side{
 		{name: "gather", server: porthouse, up: []string{"--gather", "64"}, flags: words("-settle 5s " + flags)},
-		{name: "spread", server: porthouse, flags: words("-settle 5s " + flags)},
+		{name: "spread", server: porthouse, up: []string{"--gather", "0"}, flags: words("-settle 5s " + flags)},
 	}
 }
 
