@@ -99,11 +99,15 @@ func (t target) howToConnect(req *request) answer {
 	case targetSibling:
 		what = "This is where a sibling commands another socket"
 	}
+	scheme := "ws"
+	if req.sealed {
+		scheme = "wss"
+	}
 	return answer{
 		status:  426,
 		headers: statusHeaders[426],
 		text:    true,
-		body:    fmt.Appendf(nil, "%s; open a WebSocket to it:\n\n\twebsocat ws://%s%s\n", what, req.host(), req.path),
+		body:    fmt.Appendf(nil, "%s; open a WebSocket to it:\n\n\twebsocat %s://%s%s\n", what, scheme, req.host(), req.path),
 	}
 }
 

@@ -163,6 +163,7 @@ type request struct {
 	length         int64  // Content-Length, -1 if there is none
 	fields         []byte // the header lines, without the blank one
 	values         [fieldsKnown][]byte
+	sealed         bool   // its client speaks TLS, as a proxy of ours says
 	repeated       uint16 // a bit for each field that has more lines than its first
 }
 

@@ -46,6 +46,7 @@ func (p *Puddle) plain(i uint32, req *request, data []byte) {
 			p.answerPlain(i, rejection{status: 404, Refusal: *refused}.answer().append(nil), string(refused.Code))
 			return
 		}
+		req.sealed = p.table.Sockets[i].Agreed&table.Sealed != 0
 		ready := p.table.HouseNow() == table.Up && !p.stopping
 		p.answerPlain(i, to.answer(req, ready).append(nil), "")
 	default:

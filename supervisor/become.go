@@ -12,7 +12,8 @@ import (
 // become has this process go on as another binary. Signals that come while
 // there is nobody to act on them wait for it: they are blocked, which an exec
 // leaves as it is, until it asks for them. It returns only what went wrong.
-func become(path string, signals <-chan os.Signal) error {
+// variable is added to its environment.
+func become(path, variable string, signals <-chan os.Signal) error {
 	runtime.LockOSThread() // what is blocked, and what waits, is this thread's
 	defer runtime.UnlockOSThread()
 	var block, before unix.Sigset_t
@@ -31,5 +32,5 @@ func become(path string, signals <-chan os.Signal) error {
 			came = false
 		}
 	}
-	return fmt.Errorf("become %s: %w", path, unix.Exec(path, os.Args, os.Environ()))
+	return fmt.Errorf("become %s: %w", path, unix.Exec(path, os.Args, append(os.Environ(), variable)))
 }

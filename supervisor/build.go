@@ -131,6 +131,7 @@ func (s *supervisor) buildSlots(context.Context) error {
 		}
 		s.addSlot(slot)
 	}
+	s.inheritBinaries()
 	s.enter(phaseStarting)
 	return nil
 }

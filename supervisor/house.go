@@ -154,7 +154,7 @@ func Run(ctx context.Context, config Config) error {
 	}
 	s.tearDown()
 	if err == nil && s.again != "" {
-		return become(s.again, config.Signals)
+		return become(s.again, s.bequeath(), config.Signals)
 	}
 	return err
 }

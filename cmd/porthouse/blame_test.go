@@ -143,3 +143,44 @@ func TestPreviousBinaryServesOn(t *testing.T) {
 	}
 	c.settle()
 }
+
+// A supervisor that became another binary knows the one before still.
+func TestPreviousBinaryAfterUpgrade(t *testing.T) {
+	fault := filepath.Join(t.TempDir(), "fault")
+	t.Setenv(faultFile, fault)
+	own, err := os.Executable()
+	Check(t, err)
+	whole, err := os.ReadFile(own)
+	Check(t, err)
+	path := filepath.Join(t.TempDir(), "porthouse")
+	install := func() {
+		Check(t, os.WriteFile(path+".new", whole, 0o755))
+		Check(t, os.Rename(path+".new", path))
+	}
+	install()
+	h := newHouseOf(t, path, 2)
+	c := gather(t, h, 2, 6)
+	before := inodeOf(path)
+	install()
+	if out, errs, code := h.run("upgrade"); code != 0 {
+		t.Fatalf("upgrade: status %d: %s%s", code, out, errs)
+	}
+	Check(t, os.WriteFile(fault, fmt.Append(nil, "inode ", inodeOf(path)), 0o600))
+	h.eventually("the previous binary serves", func() bool {
+		status, err := h.status()
+		if err != nil {
+			return false
+		}
+		for _, p := range status.Puddles {
+			if p.State != "serving" || inodeOf(fmt.Sprintf("/proc/%d/exe", p.Pid)) != before {
+				return false
+			}
+		}
+		return true
+	})
+	Check(t, os.Remove(fault))
+	if out, errs, code := h.run("reload"); code != 0 {
+		t.Errorf("reload of a binary that is well: status %d: %s%s", code, out, errs)
+	}
+	c.settle()
+}

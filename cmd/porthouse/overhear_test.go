@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -90,4 +91,16 @@ func TestSecretsInClearAfterReload(t *testing.T) {
 	}
 	clear.Tells("AUTH alice hush", `{"error":"unauthorized"}`)
 	h.eventually("it is warned of", func() bool { return strings.Contains(h.log.String(), overheardWords) })
+}
+
+// Who came over a proxy's TLS is told of an address with TLS.
+func TestAddressOverTLS(t *testing.T) {
+	h := newHouse(t, 1, "--proxies", "127.0.0.1")
+	for line, want := range map[string]string{overTLS: "websocat wss://127.0.0.1/chat", afar: "websocat ws://127.0.0.1/chat"} {
+		c := Dial(t, h.address)
+		c.Say([]byte("GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n" + line + "\r\n\r\n"))
+		if said, err := io.ReadAll(c); err != nil || !strings.Contains(string(said), want) {
+			t.Errorf("%s: %v %q; want %s", line, err, said, want)
+		}
+	}
 }
