@@ -237,6 +237,25 @@ func (p *Puddle) takeRooms() {
 	}
 }
 
+// arrived tells whether a socket that came from another slot is with this one:
+// from its first record on, a sibling from that of its main.
+func (p *Puddle) arrived(s *table.Socket) bool {
+	if s.State == schema.Handshake {
+		return false
+	}
+	held, _ := p.table.SpanBytes(s.Self)
+	self := ipc.Self{}
+	if len(held) == 0 || ipc.Decode(held, &self) != nil || self.Main == 0 {
+		return true
+	}
+	for i := range p.table.SocketsTaken() {
+		if main := &p.table.Sockets[i]; main.ID == self.Main {
+			return main.Moves != table.Arriving || main.State != schema.Handshake
+		}
+	}
+	return false // it was let go a moment ago
+}
+
 // takeSockets gives each socket its descriptor, and its standing. One that
 // nothing was kept of is gone: nobody can have been answered on it.
 func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
@@ -262,7 +281,7 @@ func (p *Puddle) takeSockets() map[uint32]*ipc.Self {
 		}
 		p.table.Deal(s.ID)
 		if s.Moves == table.Arriving {
-			if s.State == schema.Handshake { // its mover serves it on
+			if !p.arrived(s) { // its mover serves it on
 				p.poll.dropSocket(su.fetched[i].fd)
 				unix.Close(int(su.fetched[i].fd))
 				p.keeping.gone = append(p.keeping.gone, keeper.Held{Index: i, ID: s.ID})

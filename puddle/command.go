@@ -27,6 +27,10 @@ type order struct {
 func (p *Puddle) obey(i uint32, m *message) taking {
 	st := p.stands(i)
 	st.spoke, st.stale = p.now, true
+	p.table.Do(table.Source{Socket: i}, p.table.Sockets[i].In)
+	defer p.table.Done()
+	p.beginRedo(table.Source{Socket: i})
+	defer p.endRedo()
 	input := p.payload(m)
 	if m.op == ws.OpText && !m.isText(input) {
 		return notText
@@ -223,7 +227,7 @@ func (p *Puddle) tell(i uint32, text says) {
 			return
 		}
 	}
-	if s := &p.table.Sockets[hears]; speaking(s.State) {
+	if s := &p.table.Sockets[hears]; speaking(s.State) && !p.redo.done(hears) {
 		p.own(hears, p.replyFrame(p.speaks(hears), text), s.State, 0)
 	}
 }

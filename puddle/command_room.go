@@ -150,17 +150,22 @@ func (p *Puddle) doLeave(o *order) {
 		return
 	}
 	rooms := p.roomsOf(o.subject)
-	var r uint32 = table.NoRoom
+	name, r := "", uint32(table.NoRoom)
 	if said == "" && len(rooms) == 1 {
 		r = rooms[0]
-	} else if name, refused := p.resolveName(o.subject, said); said != "" && refused == nil {
+	} else if full, refused := p.resolveName(o.subject, said); said != "" && refused == nil {
+		name = full
 		if known, held := p.byName[name]; held && slices.Contains(rooms, known) {
 			r = known
 		}
 	}
+	left, done := p.redo.hasLeft(o.subject, name)
 	switch {
+	case done && (said == "") == (name == ""):
+		p.standIfOut(o.subject)
+		p.finish(o, ok("leave").text("room", left))
 	case r != table.NoRoom:
-		name := p.rooms[r].Name
+		name = p.rooms[r].Name
 		p.depart(o.subject, r)
 		p.finish(o, ok("leave").text("room", name))
 	case said == "":
@@ -174,7 +179,11 @@ func (p *Puddle) doLeave(o *order) {
 // lobby, or in its space.
 func (p *Puddle) depart(i, r uint32) {
 	p.leaveRoom(i, r)
-	if len(p.roomsOf(i)) == 0 {
+	p.standIfOut(i)
+}
+
+func (p *Puddle) standIfOut(i uint32) {
+	if p.table.Sockets[i].State == schema.InRoom && len(p.roomsOf(i)) == 0 {
 		p.stands(i).spoke = p.now
 		p.happen(i, p.landing(i))
 	}

@@ -252,7 +252,7 @@ func (p *Puddle) frames(i uint32, data []byte) {
 			break
 		}
 		h, size, fault := parseHeader(b[sc.looked:])
-		if fault == 0 && h.Rsv != 0 && !(s.Agreed&table.Inflates != 0 && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary)) {
+		if fault == 0 && h.Rsv != 0 && s.Agreed&table.Inflates == 0 {
 			fault = schema.CloseProtocol
 		}
 		if fault == 0 && size > 0 {

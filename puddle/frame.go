@@ -36,7 +36,7 @@ func parseHeader(b []byte) (h ws.Header, size int, fault schema.CloseCode) {
 	control := h.OpCode.IsControl()
 	switch {
 	case h.Rsv&^rsv1 != 0, h.OpCode.IsReserved(), !h.Masked,
-		control && h.Rsv != 0,
+		h.Rsv != 0 && h.OpCode != ws.OpText && h.OpCode != ws.OpBinary, // RFC 7692 section 6: the first frame of a message tells
 		control && (!h.Fin || short > controlMost):
 		return h, 0, schema.CloseProtocol
 	}

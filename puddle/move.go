@@ -214,30 +214,67 @@ func (p *Puddle) cutIfReady() {
 		return
 	}
 	m.cut = true
-	word := &ipc.Moving{Number: m.number, From: p.slot, To: m.other}
-	var descriptors []int
-	room := ipc.FrameMost / 2
+	load := &moveLoad{word: ipc.Moving{Number: m.number, From: p.slot, To: m.other}, room: ipc.FrameMost / 2}
 	for _, id := range m.ask.Sequences[:min(len(m.ask.Sequences), ipc.MovedMost)] {
-		i, here := p.find(id)
-		if !here || !p.movable(i, m.ask.Rooms) || room < p.owed(i)+len(p.part0(&p.table.Sockets[i])) {
-			continue
+		if i, here := p.find(id); here {
+			p.load(m, load, p.withSibling(i))
 		}
-		fd, err := duplicate(p.table.Sockets[i].FD)
-		if err != nil {
-			break
+	}
+	p.say(ipc.FromPuddle{Moving: &load.word}, load.descriptors...)
+}
+
+// moveLoad is what goes in one move.
+type moveLoad struct {
+	word        ipc.Moving
+	descriptors []int
+	room        int // bytes that there is room for
+}
+
+// withSibling is a socket, and the one beside which alone it moves: a sibling
+// is served where its main is.
+func (p *Puddle) withSibling(i uint32) []uint32 {
+	switch st := p.standing(i); {
+	case st == nil:
+	case st.main != table.NoSocket:
+		return []uint32{i, st.main}
+	case st.sibling != table.NoSocket:
+		return []uint32{st.sibling, i}
+	}
+	return []uint32{i}
+}
+
+// load takes sockets along that move together, or none of them.
+func (p *Puddle) load(m *move, load *moveLoad, together []uint32) {
+	room := load.room
+	for _, i := range together {
+		room -= p.owed(i) + len(p.part0(&p.table.Sockets[i]))
+		if !p.movable(i, m.ask.Rooms) {
+			return
 		}
+	}
+	if room < 0 || len(m.sent)+len(together) > ipc.MovedMost {
+		return
+	}
+	sockets, descriptors := make([]ipc.Moved, 0, 2), make([]int, 0, 2)
+	for _, i := range together {
 		moved, ok := p.pack(i)
-		if !ok {
-			unix.Close(fd)
-			continue
+		fd, err := duplicate(p.table.Sockets[i].FD)
+		if err == nil {
+			descriptors = append(descriptors, fd)
 		}
-		room -= len(moved.Part) + len(moved.Owed) + len(moved.Self)
+		if !ok || err != nil {
+			closeAll(descriptors)
+			return
+		}
+		sockets = append(sockets, moved)
+	}
+	for n, i := range together {
+		load.room -= len(sockets[n].Part) + len(sockets[n].Owed) + len(sockets[n].Self)
 		p.table.Sockets[i].Moves = uint8(m.other + 1)
 		p.withhold(i)
-		m.sent = append(m.sent, i)
-		word.Sockets, descriptors = append(word.Sockets, moved), append(descriptors, fd)
 	}
-	p.say(ipc.FromPuddle{Moving: word}, descriptors...)
+	m.sent = append(m.sent, together...)
+	load.word.Sockets, load.descriptors = append(load.word.Sockets, sockets...), append(load.descriptors, descriptors...)
 }
 
 // movable tells whether a socket is in the middle of nothing, and in no room
@@ -255,8 +292,8 @@ func (p *Puddle) movable(i uint32, rooms []string) bool {
 	if _, greets := p.answers[i]; greets {
 		return false
 	}
-	if st != nil && (st.entry != nil || st.order != nil || st.main != table.NoSocket || st.sibling != table.NoSocket) {
-		return false
+	if st != nil && (st.entry != nil || st.order != nil || st.main != table.NoSocket && p.owed(i) > 0) {
+		return false // a sibling is seated before its main, and must not be sent anything by then
 	}
 	for _, r := range p.receipts {
 		if r.order != nil && r.order.speaker == i {
@@ -321,17 +358,16 @@ func (p *Puddle) takeInIfReady() {
 		return
 	}
 	var ids []schema.SequenceID
-	entries := make([]uint32, len(m.come.Sockets))
-	for n := range m.come.Sockets {
-		entries[n] = p.enrolMoved(&m.come.Sockets[n], m.descriptors[n])
-	}
+	entries, selves := p.enrolAllMoved()
 	p.tellKeeperAll() // before anybody is answered
-	for n := range m.come.Sockets {
-		if entries[n] != table.NoSocket {
-			p.seatMoved(entries[n], &m.come.Sockets[n])
+	p.standMoved(entries, selves)
+	for n, i := range entries {
+		if i != table.NoSocket {
+			p.seatMoved(i, &m.come.Sockets[n], selves[n])
 			ids = append(ids, m.come.Sockets[n].ID)
 		}
 	}
+	p.settleSiblings(entries, selves)
 	m.descriptors = nil
 	p.raiseFence(fence{op: fenceDone, number: m.number, target: p.slot, mover: m.other, ids: ids}, 1<<m.other)
 	for n, i := range entries {
@@ -340,6 +376,43 @@ func (p *Puddle) takeInIfReady() {
 		}
 	}
 	p.endMove()
+}
+
+// enrolAllMoved gives the sockets that come their entries. A sibling is right
+// before its main: where there is no room for either, both stay.
+func (p *Puddle) enrolAllMoved() ([]uint32, []*ipc.Self) {
+	come := p.move.come.Sockets
+	entries, selves := make([]uint32, len(come)), make([]*ipc.Self, len(come))
+	for n := range come {
+		entries[n], selves[n] = p.enrolMoved(&come[n], p.move.descriptors[n]), &ipc.Self{}
+		if len(come[n].Self) > 0 && ipc.Decode(come[n].Self, selves[n]) != nil {
+			p.log.Error("what a socket was cannot be read", "sequence", come[n].ID.String())
+			selves[n] = &ipc.Self{}
+		}
+	}
+	for n := range come {
+		if selves[n].Main == 0 || n+1 == len(come) || entries[n] != table.NoSocket && entries[n+1] != table.NoSocket {
+			continue
+		}
+		for _, at := range []int{n, n + 1} {
+			if entries[at] != table.NoSocket {
+				p.turnAway(entries[at])
+				entries[at] = table.NoSocket
+			}
+		}
+	}
+	return entries, selves
+}
+
+// turnAway leaves a socket that has an entry, and no more yet, to its mover.
+func (p *Puddle) turnAway(i uint32) {
+	s := &p.table.Sockets[i]
+	p.unkeep(i)
+	delete(p.guests, s.ID)
+	unix.Close(int(s.FD))
+	p.table.FreeSocket(i)
+	p.hands[i] = hand{next: none, prev: none}
+	p.live--
 }
 
 // enrolMoved gives a socket that comes its entry. Until it is settled in, a
@@ -375,14 +448,36 @@ func (p *Puddle) host(i uint32) {
 	}
 }
 
-// seatMoved seats a socket where it sat.
-func (p *Puddle) seatMoved(i uint32, moved *ipc.Moved) {
-	s := &p.table.Sockets[i]
-	p.table.Add(table.StateGauge+table.Counter(moved.State), 1)
-	self := &ipc.Self{}
-	if len(moved.Self) > 0 && ipc.Decode(moved.Self, self) == nil {
-		p.standAs(i, self)
+// standMoved gives sockets the standings that they had.
+func (p *Puddle) standMoved(entries []uint32, selves []*ipc.Self) {
+	for n, i := range entries {
+		if i != table.NoSocket && len(p.move.come.Sockets[n].Self) > 0 {
+			p.standAs(i, selves[n])
+		}
 	}
+	for n, i := range entries {
+		if i == table.NoSocket || selves[n].Main == 0 {
+			continue
+		}
+		if main, here := p.find(selves[n].Main); here {
+			p.standings[i].main, p.stands(main).sibling = main, i
+		}
+	}
+}
+
+// settleSiblings ends the way of siblings, whose mains are seated by now.
+func (p *Puddle) settleSiblings(entries []uint32, selves []*ipc.Self) {
+	for n, i := range entries {
+		if i != table.NoSocket && selves[n].Main != 0 {
+			p.table.Sockets[i].Moves = 0
+		}
+	}
+}
+
+// seatMoved seats a socket where it sat. It is with this puddle from its first
+// record on, a sibling from that of its main.
+func (p *Puddle) seatMoved(i uint32, moved *ipc.Moved, self *ipc.Self) {
+	p.table.Add(table.StateGauge+table.Counter(moved.State), 1)
 	if moved.State == schema.InRoom {
 		p.noteAhead(i, self, moved)
 		p.sitAgain(i, moved)
@@ -390,7 +485,9 @@ func (p *Puddle) seatMoved(i uint32, moved *ipc.Moved) {
 		p.answers[i] = greeting{bytes: moved.Owed}
 		p.stand(i, moved.State)
 	}
-	s.Moves = 0
+	if self.Main == 0 {
+		p.table.Sockets[i].Moves = 0
+	}
 }
 
 // noteAhead puts all rooms of a socket in the table: from the first seat on it
@@ -483,11 +580,22 @@ func (p *Puddle) moveEnds(f fence) {
 		}
 	}
 	p.tellKeeperAll() // first: a descriptor that the table has no entry of is shut down by a successor
+	p.separate(gone)
 	for _, i := range gone {
 		p.partFrom(i)
 	}
 	p.say(ipc.FromPuddle{MoveDone: &ipc.MoveDone{Number: m.number, Moved: moved}})
 	p.endMove()
+}
+
+// separate parts siblings from their mains where both are gone, so that the end
+// of one here is none of the other.
+func (p *Puddle) separate(gone []uint32) {
+	for _, i := range gone {
+		if st := p.standing(i); st != nil && slices.Contains(gone, st.main) {
+			p.standing(st.main).sibling, st.main = table.NoSocket, table.NoSocket
+		}
+	}
 }
 
 // withhold sends a socket on its way nothing: what it is owed waits, in the

@@ -331,7 +331,7 @@ func (p *Puddle) tellPresence(i, n uint32, what string) {
 	id := p.table.Sockets[i].ID
 	text := event(what).text("room", r.Name).client("client", p.identity(i).Client).text("sequence", id.String())
 	p.presenceHere(r, i, text)
-	if r.Peers == 0 {
+	if r.Peers == 0 || p.redo.has(n) {
 		return
 	}
 	b := bond{what: bondEvent, sequence: id}

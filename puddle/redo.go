@@ -12,6 +12,13 @@ type redo struct {
 	of, at uint64          // what settled says of the source until the message is done
 	rooms  map[uint32]bool // that have it
 	had    map[uint32]int  // sockets, and how many frames of their own they were given by it
+	left   []leaving       // what was left by it
+}
+
+// leaving is a socket's, of a room.
+type leaving struct {
+	socket uint32
+	room   string
 }
 
 // settled is who a source is, and up to where it is settled.
@@ -56,6 +63,20 @@ func (r *redo) done(socket uint32) bool {
 	return true
 }
 
+// hasLeft finds the room that a socket has left by it: the one of that name, or
+// the only one.
+func (r *redo) hasLeft(socket uint32, name string) (string, bool) {
+	if !r.on {
+		return "", false
+	}
+	for _, l := range r.left {
+		if l.socket == socket && (name == "" || name == l.room) {
+			return l.room, true
+		}
+	}
+	return "", false
+}
+
 // findRedo finds out what the process before was doing.
 func (p *Puddle) findRedo() {
 	source, from, ok := p.table.Doing()
@@ -71,6 +92,8 @@ func (p *Puddle) findRedo() {
 			p.redo.rooms[r.Room] = true
 		case r.Kind == table.Own && p.table.Sockets[r.Socket].ID == r.ID:
 			p.redo.had[r.Socket]++
+		case r.Kind == table.Leave && p.table.Sockets[r.Socket].ID == r.ID:
+			p.redo.left = append(p.redo.left, leaving{r.Socket, string(p.table.ExtraBytes(at, r))})
 		}
 	})
 }

@@ -34,7 +34,7 @@ func (p *Puddle) arriveSibling(a *arrival) {
 		}
 		main, here := p.find(schema.SequenceID(reply.Sequence))
 		switch {
-		case here && !speaking(p.table.Sockets[main].State):
+		case here && (!speaking(p.table.Sockets[main].State) || p.table.Sockets[main].Moves != 0):
 			p.turnBack(a, reject(503, schema.Unavailable, "the socket of this key is not open yet, or not any more: try again"))
 		case here:
 			p.pair(a, main)

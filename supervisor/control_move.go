@@ -9,7 +9,7 @@ import (
 )
 
 // errStays is why one socket did not move though others could.
-var errStays = errors.New("the socket is in the middle of something, has a sibling, or has just gone: try again")
+var errStays = errors.New("the socket is in the middle of something, is the sibling of another (which moves with it), or has just gone: try again")
 
 // move moves one sequence for the command line. What else moves meanwhile is
 // waited for.

@@ -53,6 +53,19 @@ func TestSiblingCommandsARawSocket(t *testing.T) {
 		sibling.Tells(`{"do":"leave","room":"other"}`, `{"ok":"leave","room":"other"}`)
 		other.Text("gone")
 		main.HearsNothing()
+		for _, to := range []int{(slot + 1) % 3, (slot + 2) % 3, slot} { // and both move together
+			h.moves(main.Sequence, to)
+			if at := h.slotNow(sibling.Sequence); at != to {
+				t.Errorf("the sibling is served by puddle %d, its main by %d", at, to)
+			}
+			text := fmt.Sprint("at ", to)
+			friend.Text(fmt.Sprintf(`{"to":["alice"],"data":%q,"ref":"1"}`, text))
+			friend.Expects(`{"ok":"send","receivers":1}`)
+			sibling.Expects(fmt.Sprintf(`{"data":%q}`, text))
+			sibling.Tells(`{"do":"whoami"}`, `{"ok":"whoami","client":"alice","state":"room","sequence":"`+main.Sequence+`"}`)
+			friend.Text(fmt.Sprintf(`{"data":%q}`, text))
+			main.Hears(OpText, text)
+		}
 		main.Close()
 		sibling.Closes(schema.CloseDone)
 		friend.Close()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	. "github.com/porthouse/porthouse/puddle/puddletest"
+	"github.com/porthouse/porthouse/schema"
 )
 
 // moves has a sequence served by another puddle, however often it takes: its
@@ -152,14 +153,19 @@ func kill(t *testing.T, h *house, slot int) {
 
 // TestDeathDuringMove kills the puddle that a socket leaves, and the one where
 // it goes, at one point after the other.
-func TestDeathDuringMove(t *testing.T) {
+func TestDeathDuringMove(t *testing.T) { dieEverywhere(t, stepOf(4, 23), dieMoving) }
+
+// TestDeathMovingAPair does so while a socket moves with its sibling: both are
+// served by one puddle, whoever dies.
+func TestDeathMovingAPair(t *testing.T) { dieEverywhere(t, stepOf(5, 23), dieMovingPair) }
+
+func dieEverywhere(t *testing.T, step int, die func(t *testing.T, path string, slot, number int)) {
 	path := filepath.Join(t.TempDir(), "point")
 	t.Setenv(pointFile, path)
-	step := stepOf(4, 23)
 	for slot := range 2 {
 		for number := 1; ; number += step {
 			os.Remove(path + ".died")
-			ok := t.Run(fmt.Sprintf("slot %d/%d", slot, number), func(t *testing.T) { dieMoving(t, path, slot, number) })
+			ok := t.Run(fmt.Sprintf("slot %d/%d", slot, number), func(t *testing.T) { die(t, path, slot, number) })
 			if _, err := os.Stat(path + ".died"); err != nil {
 				t.Logf("slot %d: %d points", slot, number-1)
 				if number < 20 {
@@ -172,6 +178,34 @@ func TestDeathDuringMove(t *testing.T) {
 			}
 		}
 	}
+}
+
+func dieMovingPair(t *testing.T, path string, slot, number int) {
+	h := newHouse(t, 2)
+	main, key := h.mainOn(0)
+	sibling := Open(t, h.address, "/-/sibling", offers(JSON, key))
+	sibling.Tells(`{"do":"join","room":"b"}`, `{"ok":"join","room":"b"}`)
+	far := h.on(1, "/chat", "")
+	at := fmt.Sprintf("%s.%d", path, slot)
+	Check(t, os.WriteFile(at+".new", []byte(strconv.Itoa(number)), 0o600))
+	Check(t, os.Rename(at+".new", at))
+
+	far.Text("before")
+	h.moves(main.Sequence, 1)
+	main.Text("after")
+	main.Hears(OpText, "before")
+	far.Hears(OpText, "after")
+	sibling.Tells(`{"do":"whoami"}`, `{"ok":"whoami","state":"room","rooms":["chat","b"],"sequence":"`+main.Sequence+`"}`)
+	sibling.Tells(`{"do":"leave","room":"b"}`, `{"ok":"leave","room":"b"}`)
+	far.Text("at last")
+	main.Hears(OpText, "at last")
+	time.Sleep(5 * time.Millisecond)
+	for _, c := range []*Client{main, far, sibling} {
+		c.HearsNothingNow()
+	}
+	os.Remove(at)
+	main.Close()
+	sibling.Closes(schema.CloseDone)
 }
 
 func dieMoving(t *testing.T, path string, slot, number int) {

@@ -44,8 +44,8 @@ func (m *Main) sequenceCommand() *cli.Command {
 				Name:      "move",
 				Usage:     "have a sequence served by another puddle; its client notices nothing",
 				UsageText: "porthouse sequence move ID --slot N",
-				Description: `A socket that is in the middle of something (an entry, a command, a sibling that
-commands it) stays, and the command says so.
+				Description: `A socket that is in the middle of something (an entry, a command) stays, and the
+command says so. A sibling goes with the socket that it commands: name that one.
 
    porthouse sequence move ~0h3k9v2m4x7qd --slot 1`,
 				Flags:  append(folderFlags(), &cli.IntFlag{Name: "slot", Usage: "the puddle `N` that is to serve it", Value: -1, DefaultText: "none"}),
