@@ -109,23 +109,26 @@ func closeCodeOf(t *testing.T, c *Client) schema.CloseCode {
 	return schema.CloseCode(binary.BigEndian.Uint16(payload))
 }
 
-// A new binary that serves nobody gives way to the one before.
-func TestPreviousBinaryServesOn(t *testing.T) {
-	fault := filepath.Join(t.TempDir(), "fault")
-	t.Setenv(faultFile, fault)
+// install puts a binary of its own inode at a path.
+func install(t *testing.T, path string) {
+	t.Helper()
 	own, err := os.Executable()
 	Check(t, err)
 	whole, err := os.ReadFile(own)
 	Check(t, err)
+	Check(t, os.WriteFile(path+".new", whole, 0o755))
+	Check(t, os.Rename(path+".new", path))
+}
+
+// A new binary that serves nobody gives way to the one before.
+func TestPreviousBinaryServesOn(t *testing.T) {
+	fault := filepath.Join(t.TempDir(), "fault")
+	t.Setenv(faultFile, fault)
 	path := filepath.Join(t.TempDir(), "porthouse")
-	install := func() {
-		Check(t, os.WriteFile(path+".new", whole, 0o755))
-		Check(t, os.Rename(path+".new", path))
-	}
-	install()
+	install(t, path)
 	h := newHouseOf(t, path, 2)
 	c := gather(t, h, 2, 6)
-	install()
+	install(t, path)
 	Check(t, os.WriteFile(fault, fmt.Append(nil, "inode ", inodeOf(path)), 0o600))
 	out, errs, code := h.run("reload")
 	if code != 1 || !strings.Contains(errs, "a fault in a test") {
@@ -148,20 +151,12 @@ func TestPreviousBinaryServesOn(t *testing.T) {
 func TestPreviousBinaryAfterUpgrade(t *testing.T) {
 	fault := filepath.Join(t.TempDir(), "fault")
 	t.Setenv(faultFile, fault)
-	own, err := os.Executable()
-	Check(t, err)
-	whole, err := os.ReadFile(own)
-	Check(t, err)
 	path := filepath.Join(t.TempDir(), "porthouse")
-	install := func() {
-		Check(t, os.WriteFile(path+".new", whole, 0o755))
-		Check(t, os.Rename(path+".new", path))
-	}
-	install()
+	install(t, path)
 	h := newHouseOf(t, path, 2)
 	c := gather(t, h, 2, 6)
 	before := inodeOf(path)
-	install()
+	install(t, path)
 	if out, errs, code := h.run("upgrade"); code != 0 {
 		t.Fatalf("upgrade: status %d: %s%s", code, out, errs)
 	}

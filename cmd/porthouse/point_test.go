@@ -60,16 +60,19 @@ func stepOf(long, short int) int {
 
 // TestDeathAtEachPoint kills a puddle at one point after the other of a script
 // and expects every client to hear what it would have heard.
-func TestDeathAtEachPoint(t *testing.T) {
+func TestDeathAtEachPoint(t *testing.T) { dieEverywhere(t, stepOf(1, 15), 50, dieAt) }
+
+// dieEverywhere has a script die at one point after the other, until it passes
+// fewer: at least so many.
+func dieEverywhere(t *testing.T, step, least int, die func(t *testing.T, path string, number int)) {
 	path := filepath.Join(t.TempDir(), "point")
 	t.Setenv(pointFile, path)
-	step := stepOf(1, 15)
 	for number := 1; ; number += step {
 		os.Remove(path + ".died")
-		ok := t.Run(fmt.Sprint(number), func(t *testing.T) { dieAt(t, path, number) })
+		ok := t.Run(fmt.Sprint(number), func(t *testing.T) { die(t, path, number) })
 		if _, err := os.Stat(path + ".died"); err != nil {
 			t.Logf("%d points", number-1)
-			if number < 50 {
+			if number < least {
 				t.Errorf("only %d points: the script does nothing", number-1)
 			}
 			return
@@ -131,28 +134,7 @@ func dieAt(t *testing.T, path string, number int) {
 // TestDeathWithAKey kills a puddle at one point after the other while it sends a
 // message with a key to some on both puddles: nobody hears it twice, and its
 // sender can go on and be moved.
-func TestDeathWithAKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "point")
-	t.Setenv(pointFile, path)
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
-	for number := 1; ; number += step {
-		os.Remove(path + ".died")
-		ok := t.Run(fmt.Sprint(number), func(t *testing.T) { dieWithAKey(t, path, number) })
-		if _, err := os.Stat(path + ".died"); err != nil {
-			t.Logf("%d points", number-1)
-			if number < 10 {
-				t.Errorf("only %d points: the script does nothing", number-1)
-			}
-			return
-		}
-		if !ok {
-			return
-		}
-	}
-}
+func TestDeathWithAKey(t *testing.T) { dieEverywhere(t, stepOf(2, 15), 10, dieWithAKey) }
 
 func dieWithAKey(t *testing.T, path string, number int) {
 	h := newHouse(t, 2)
