@@ -154,7 +154,7 @@ func kill(t *testing.T, h *house, slot int) {
 // it goes, at one point after the other.
 func TestDeathDuringMove(t *testing.T) {
 	for slot := range 2 {
-		dieEverywhere(t, stepOf(4, 23), 20, func(t *testing.T, path string, number int) { dieMoving(t, path, slot, number) })
+		dieEverywhere(t, stepOf(6, 23), 20, func(t *testing.T, path string, number int) { dieMoving(t, path, slot, number) })
 	}
 }
 
@@ -162,7 +162,7 @@ func TestDeathDuringMove(t *testing.T) {
 // served by one puddle, whoever dies.
 func TestDeathMovingAPair(t *testing.T) {
 	for slot := range 2 {
-		dieEverywhere(t, stepOf(5, 23), 20, func(t *testing.T, path string, number int) { dieMovingPair(t, path, slot, number) })
+		dieEverywhere(t, stepOf(8, 29), 20, func(t *testing.T, path string, number int) { dieMovingPair(t, path, slot, number) })
 	}
 }
 
