@@ -90,9 +90,6 @@ func (b *bench) load(ctx context.Context, s scenario, side side) (result load, e
 		return result, fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
 	if s.noon != "" {
-		if side.server == nchan {
-			defer endSuccessor(command.Process.Pid, folder)
-		}
 		side.flags = slices.Concat(side.flags, []string{"-noon", b.atNoon(s.noon, side.server, command.Process.Pid, folder)})
 	}
 	common := []string{"-json", "-url", "ws://" + address, "-pid", strconv.Itoa(command.Process.Pid), "-tree"}
