@@ -77,8 +77,10 @@ func (p *Puddle) sayFetched() {
 	}
 }
 
-// restTime is how long nothing has come when no more is waited for.
-const restTime = 50 * time.Millisecond
+const (
+	restTime = 50 * time.Millisecond // nothing has come for so long: no more is waited for
+	fewHeld  = 64                    // descriptors come so fast that a feed which has not begun is none
+)
 
 // awaitRest notices soon that no more comes though more was expected.
 func (p *Puddle) awaitRest() {
@@ -88,7 +90,7 @@ func (p *Puddle) awaitRest() {
 		p.box.call(func() {
 			switch {
 			case su.feed == nil || su.told:
-			case su.came > 0 && su.came == before:
+			case su.came == before && (su.came > 0 || su.expect <= fewHeld):
 				p.sayFetched()
 			default:
 				p.awaitRest()
