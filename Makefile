@@ -19,7 +19,7 @@ test: ## vet, and all tests
 	go vet ./... && go test -timeout 15m ./...
 
 race: ## all tests under the race detector (needs a C compiler)
-	go test -race -short -timeout 15m ./...
+	scripts/race.sh
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz.sh

@@ -12,7 +12,7 @@ import (
 func TestRoomComesAgainWhileAKeyIsAsked(t *testing.T) {
 	h := newHouse(t, 1, nil)
 	claim := make(chan uint64, 1)
-	h.desk.claim = func(id uint64) { claim <- id }
+	h.desk.takeClaims(func(id uint64) { claim <- id })
 	const key = "0123456789abcdefghijkl"
 	main := Open(t, h.address[0], "/a", JSON+", porthouse.sibling."+key)
 	main.Expects(`{"ok":"join"}`)

@@ -28,6 +28,12 @@ func (d *frontDesk) say(room, rules string) {
 	d.rules[room] = rules
 }
 
+func (d *frontDesk) takeClaims(claim func(id uint64)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.claim = claim
+}
+
 func (d *frontDesk) answer(_ int, word ipc.FromPuddle) (replies []ipc.Reply) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

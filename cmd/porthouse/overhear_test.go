@@ -50,7 +50,6 @@ func waysOfSecrets(h *house) map[string]func(lines ...string) {
 func TestSecretsInClear(t *testing.T) {
 	for way := range waysOfSecrets(nil) {
 		t.Run(way, func(t *testing.T) {
-			t.Parallel()
 			h := houseOf(t, 1, keeping(t, func(d *deed) { d.do("room", "add", "club", `{"rules":{"password":"a frog"}}`) }),
 				"--open", "--proxies", "127.0.0.1")
 			says := waysOfSecrets(h)[way]
