@@ -111,6 +111,7 @@ func TestManyHear(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 			for _, c := range slow {
+				c.SetDeadline(time.Now().Add(time.Minute)) // TCP may have come to wait long
 				for n := range rounds {
 					c.Hears(OpText, fmt.Sprint(n, filler))
 				}

@@ -16,8 +16,8 @@ for shard in $(seq 0 $((shards - 1))); do
 	(cd cmd/porthouse && "$work/houses.test" -test.short -test.timeout 15m -test.run "^($names)\$") >"$work/$shard.log" 2>&1 &
 	running+=($!)
 done
-go test -race -short -timeout 15m ./ipc/... ./puddle/... ./schema/... ./supervisor/...
 failed=0
+go test -race -short -timeout 15m ./ipc/... ./puddle/... ./schema/... ./supervisor/... || failed=1
 for shard in "${!running[@]}"; do
 	if wait "${running[shard]}"; then
 		echo "ok  	./cmd/porthouse, $((shard + 1)) of $shards"
