@@ -155,8 +155,7 @@ func TestAbuseByQuestions(t *testing.T) {
 			h := strictHouse(t, "--close-time", "1s")
 			talk := h.pair()
 			files := h.openFiles()
-			c := Join(t, h.address, flood.path)
-			c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			c := JoinNarrow(t, h.address, flood.path, 4<<10)
 			ended := make(chan error, 1)
 			go func() {
 				for {

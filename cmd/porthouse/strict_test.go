@@ -345,12 +345,7 @@ func TestStrictClosingHandshake(t *testing.T) {
 // also when it says no more itself.
 func TestStrictCloseBehindMuch(t *testing.T) {
 	h := strictHouse(t, "--outbox", "8MiB")
-	c := Dial(t, h.address)
-	c.Conn.(*net.TCPConn).SetReadBuffer(64 << 10)
-	c.Say([]byte(RequestFor("/echo")))
-	if status := c.Head(); status != 101 {
-		t.Fatal(status)
-	}
+	c := JoinNarrow(t, h.address, "/echo", 64<<10)
 	const messages = 100
 	text := strings.Repeat("x", 60_000)
 	for range messages {

@@ -5,10 +5,12 @@ package puddletest
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +42,20 @@ func Dial(t testing.TB, address string) *Client {
 	return Over(t, c)
 }
 
+// DialNarrow connects a client whose kernel holds little that is not read. It
+// does from the start: what comes into a buffer that has shrunk is dropped, and
+// TCP waits, twice as long each time, to send it again.
+func DialNarrow(t testing.TB, address string, bytes int) *Client {
+	t.Helper()
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		wrong := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, bytes) })
+		return errors.Join(err, wrong)
+	}}
+	c, err := dialer.Dial("tcp", address)
+	Check(t, err)
+	return Over(t, c)
+}
+
 // Over is a client on a connection that is there, such as one through a proxy.
 func Over(t testing.TB, c net.Conn) *Client {
 	t.Cleanup(func() { c.Close() })
@@ -56,10 +72,20 @@ func RequestFor(path string, lines ...string) string {
 // Join opens a socket and reads its 101.
 func Join(t testing.TB, address, path string) *Client {
 	t.Helper()
-	c := Dial(t, address)
+	return Dial(t, address).join(path)
+}
+
+// JoinNarrow opens a socket over DialNarrow.
+func JoinNarrow(t testing.TB, address, path string, bytes int) *Client {
+	t.Helper()
+	return DialNarrow(t, address, bytes).join(path)
+}
+
+func (c *Client) join(path string) *Client {
+	c.t.Helper()
 	c.Say([]byte(RequestFor(path)))
 	if status := c.Head(); status != 101 {
-		t.Fatalf("%s: status %d", path, status)
+		c.t.Fatalf("%s: status %d", path, status)
 	}
 	return c
 }
