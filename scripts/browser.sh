@@ -21,13 +21,7 @@ wanted=()
 command -v chromium >/dev/null || wanted+=(chromium)
 command -v node >/dev/null || wanted+=(nodejs)
 command -v npm >/dev/null || wanted+=(npm)
-if [ ${#wanted[@]} -gt 0 ]; then
-	command -v apt-get >/dev/null || leave_out "there is no ${wanted[*]} and no apt-get"
-	sudo=
-	[ "$(id -u)" = 0 ] || { sudo="sudo -n"; $sudo true 2>/dev/null || leave_out "there is no ${wanted[*]}, and only root may install it"; }
-	{ $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 ||
-		leave_out "apt-get cannot install ${wanted[*]}"
-fi
+why=$(scripts/packages.sh "${wanted[@]}") || leave_out "$why"
 if [ ! -d "$cache/node_modules/playwright-core" ]; then
 	mkdir -p "$cache"
 	(cd "$cache" && npm install --silent --no-audit --no-fund --ignore-scripts --prefix . "playwright-core@$playwright") >&2 ||

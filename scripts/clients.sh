@@ -19,13 +19,7 @@ python_has() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 python_has websockets || wanted+=(python3-websockets)
 python_has msgpack || wanted+=(python3-msgpack)
 python_has mypy || wanted+=(mypy)
-if [ ${#wanted[@]} -gt 0 ]; then
-	command -v apt-get >/dev/null || leave_out "there is no ${wanted[*]} and no apt-get"
-	sudo=
-	[ "$(id -u)" = 0 ] || { sudo="sudo -n"; $sudo true 2>/dev/null || leave_out "there is no ${wanted[*]}, and only root may install it"; }
-	{ $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 ||
-		leave_out "apt-get cannot install ${wanted[*]}"
-fi
+why=$(scripts/packages.sh "${wanted[@]}") || leave_out "$why"
 
 (cd schema/client/python && /usr/bin/python3 -m mypy --cache-dir=/dev/null)
 go test -count=1 -run TestClientPython ./cmd/porthouse

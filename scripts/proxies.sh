@@ -17,13 +17,5 @@ leave_out() {
 wanted=()
 [ -n "${NGINX:-}" ] || command -v nginx >/dev/null || wanted+=(nginx-light)
 [ -n "${CADDY:-}" ] || command -v caddy >/dev/null || wanted+=(caddy)
-if [ ${#wanted[@]} -gt 0 ]; then
-	command -v apt-get >/dev/null || leave_out "there is no ${wanted[*]} and no apt-get"
-	sudo=
-	[ "$(id -u)" = 0 ] || { sudo="sudo -n"; $sudo true 2>/dev/null || leave_out "there is no ${wanted[*]}, and only root may install it"; }
-	# Where systemd runs, the packages start both as services too.
-	{ $sudo apt-get update -qq &&
-		DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 ||
-		leave_out "apt-get cannot install ${wanted[*]}"
-fi
+why=$(scripts/packages.sh "${wanted[@]}") || leave_out "$why"
 [ "${1:-}" = --install ] || PATIENT=1 go test -count=1 -run Proxy ./cmd/porthouse
