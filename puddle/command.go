@@ -120,6 +120,9 @@ func (p *Puddle) wait(o *order) {
 	p.busy(o.speaker)
 }
 
+// pending tells whether somebody is not read until the order is done.
+func (o *order) pending() bool { return o != nil && o.waits && !o.done }
+
 // tooFast refuses who says more commands than the house takes from one socket.
 func (p *Puddle) tooFast(o *order) *schema.Refusal {
 	pace := schema.Pace{Count: uint32(p.settings.CommandRate), Per: 1000}

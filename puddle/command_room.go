@@ -130,6 +130,10 @@ func (p *Puddle) doEnter(o *order) {
 		return
 	}
 	e := st.entry
+	if e.order.pending() && e.order != o { // of its sibling, or of what that commands
+		p.fail(o, &schema.Refusal{Code: schema.Denied, Message: "another answer is being looked at: wait for what becomes of it"})
+		return
+	}
 	e.password, e.otp = o.command.EntryFor(e.asks&room.AskPassword != 0, e.asks&room.AskOTP != 0)
 	e.given, e.order = true, o
 	e.ended = func(refused *rejection) {
@@ -144,8 +148,11 @@ func (p *Puddle) doLeave(o *order) {
 	said := o.command.Room()
 	if st != nil && st.entry != nil && p.table.Sockets[o.subject].State == schema.Entering {
 		name := st.entry.name
-		p.giveUp(st.entry)
-		p.happen(o.subject, p.landing(o.subject))
+		left := reject(403, schema.Denied, "the entry was left meanwhile")
+		p.abandon(st.entry, &left)
+		if p.table.Sockets[o.subject].State == schema.Entering {
+			p.happen(o.subject, p.landing(o.subject))
+		}
 		p.finish(o, ok("leave").text("room", name))
 		return
 	}

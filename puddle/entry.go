@@ -268,6 +268,16 @@ func (p *Puddle) refuse(e *entry, refused rejection) {
 	e.ended(&refused)
 }
 
+// abandon ends an entry that an order may wait for: that hears why. told: it did.
+func (p *Puddle) abandon(e *entry, why *rejection) (told bool) {
+	told = e.order.pending()
+	p.giveUp(e)
+	if told {
+		e.ended(why)
+	}
+	return told
+}
+
 // giveUp ends an entry that nobody waits for any more.
 func (p *Puddle) giveUp(e *entry) {
 	if e.over {

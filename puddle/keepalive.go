@@ -153,8 +153,9 @@ func (p *Puddle) impatient(i uint32) {
 	st := p.standing(i)
 	if e := st.entry; e != nil && p.table.Sockets[i].State == schema.InRoom {
 		late := reject(408, schema.Unauthorized, "the answer to what the room asked came too late")
-		p.giveUp(e)
-		p.tell(i, failure(schema.Enter.String(), &late.Refusal).text("room", e.name))
+		if !p.abandon(e, &late) {
+			p.tell(i, failure(schema.Enter.String(), &late.Refusal).text("room", e.name))
+		}
 		p.schedule(i, p.now+1)
 		return
 	}
