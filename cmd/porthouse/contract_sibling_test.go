@@ -155,3 +155,22 @@ func TestTokens(t *testing.T) {
 	}
 	stays.Closes(schema.CloseUnknown)
 }
+
+// Both may answer what a room asks, at once; each is read on after it.
+func TestBothAnswerTheRoom(t *testing.T) {
+	h := houseOf(t, 1, keeping(t, func(d *deed) { d.do("room", "add", "club", `{"rules":{"password":"a frog"}}`) }), "--open")
+	key := "porthouse.sibling." + siblingKey
+	main := Open(t, h.address, "/", offers(JSON, key))
+	main.Tells(`{"do":"join","room":"club"}`, `{"ask":["password"]}`)
+	sibling := Open(t, h.address, "/-/sibling", offers(JSON, key))
+	sibling.Tells(`{"do":"ping"}`, `{"ok":"ping"}`)
+	for _, c := range []*Client{main, sibling} {
+		c.Text(`{"do":"enter","password":"a frog"}`)
+	}
+	for _, c := range []*Client{main, sibling} {
+		c.Text(`{"do":"ping"}`)
+		for c.Object()["ok"] != "ping" {
+		}
+	}
+	main.Tells(`{"do":"whoami"}`, `{"state":"room","rooms":["club"]}`)
+}
