@@ -120,13 +120,19 @@ func install(t *testing.T, path string) {
 	Check(t, os.Rename(path+".new", path))
 }
 
+// installedHouse is a house of a binary at a path, and where faults are named.
+func installedHouse(t *testing.T) (h *house, path, fault string) {
+	t.Helper()
+	fault = filepath.Join(t.TempDir(), "fault")
+	t.Setenv(faultFile, fault)
+	path = filepath.Join(t.TempDir(), "porthouse")
+	install(t, path)
+	return newHouseOf(t, path, 2), path, fault
+}
+
 // A new binary that serves nobody gives way to the one before.
 func TestPreviousBinaryServesOn(t *testing.T) {
-	fault := filepath.Join(t.TempDir(), "fault")
-	t.Setenv(faultFile, fault)
-	path := filepath.Join(t.TempDir(), "porthouse")
-	install(t, path)
-	h := newHouseOf(t, path, 2)
+	h, path, fault := installedHouse(t)
 	c := gather(t, h, 2, 6)
 	install(t, path)
 	Check(t, os.WriteFile(fault, fmt.Append(nil, "inode ", inodeOf(path)), 0o600))
@@ -149,11 +155,7 @@ func TestPreviousBinaryServesOn(t *testing.T) {
 
 // A supervisor that became another binary knows the one before still.
 func TestPreviousBinaryAfterUpgrade(t *testing.T) {
-	fault := filepath.Join(t.TempDir(), "fault")
-	t.Setenv(faultFile, fault)
-	path := filepath.Join(t.TempDir(), "porthouse")
-	install(t, path)
-	h := newHouseOf(t, path, 2)
+	h, path, fault := installedHouse(t)
 	c := gather(t, h, 2, 6)
 	before := inodeOf(path)
 	install(t, path)
