@@ -150,18 +150,9 @@ func (p *proxy) certify() {
 	p.trusts.AppendCertsFromPEM(inPEM)
 }
 
-// freePort is a port of loopback that nobody has.
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	Check(t, err)
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // writeConfig takes the file of scripts/, with this test's ports and paths.
 func (p *proxy) writeConfig() {
-	tls, plain := freePort(p.t), freePort(p.t)
+	tls, plain := FreePort(p.t), FreePort(p.t)
 	p.secure, p.plain = "127.0.0.1:"+tls, "127.0.0.1:"+plain
 	name := proxyKinds[p.kind].file
 	text, err := os.ReadFile("../../scripts/" + name)
@@ -186,7 +177,7 @@ func (p *proxy) writeConfig() {
 			change("server_tokens off;", "server_tokens off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;")
 		}
 	case "caddy":
-		change("localhost:2019", "localhost:"+freePort(p.t))
+		change("localhost:2019", "localhost:"+FreePort(p.t))
 		change("http_port 80\n", "http_port "+plain+"\n")
 		change("https_port 443\n", "https_port "+tls+"\n")
 		change("reverse_proxy 127.0.0.1:8080", "reverse_proxy "+p.address)

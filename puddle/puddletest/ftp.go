@@ -47,7 +47,7 @@ func StartFTP(t testing.TB, tls bool) *FTPServer {
 			t.Skip("there is no vsftpd: scripts/test-packages.sh installs it")
 		}
 	}
-	s := &FTPServer{t: t, Address: freeAddress(t), Root: filepath.Join(openFolder(t), "root")}
+	s := &FTPServer{t: t, Address: "127.0.0.1:" + FreePort(t), Root: filepath.Join(openFolder(t), "root")}
 	s.Files = filepath.Join(s.Root, "files")
 	Check(t, os.MkdirAll(s.Files, 0o755))
 	s.config = filepath.Join(filepath.Dir(s.Root), "vsftpd.conf")
@@ -96,14 +96,6 @@ func openFolder(t testing.TB) string {
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	Check(t, os.Chmod(folder, 0o755))
 	return folder
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Check(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // giveFilesToFTP lets the user as whom anonymous comes write.

@@ -139,12 +139,21 @@ export async function follow({ port, pictures }) {
   }
 }
 
-/** A port of loopback that nobody has. */
-export const freePort = () => new Promise(resolve => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address()
-    server.close(() => resolve(port))
-  })
+/**
+ * A port of loopback that nobody has, and that the kernel gives to no
+ * connection before the house takes it. (Browsers refuse some below 20000.)
+ */
+export async function freePort() {
+  const [low, high] = (await readFile("/proc/sys/net/ipv4/ip_local_port_range", "utf8")).trim().split(/\s+/).map(Number)
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 45536)
+    if ((port < low || port > high) && await isFree(port)) return port
+  }
+}
+
+const isFree = port => new Promise(resolve => {
+  const server = createServer().once("error", () => resolve(false))
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
 })
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -43,12 +42,9 @@ func openHouse(ctx context.Context, binary, newer string, puddles int, args []st
 	if err != nil {
 		return nil, err
 	}
-	h := &house{binary: folder + "/porthouse", newer: newer, data: folder + "/data", folder: folder, puddles: puddles, args: args}
+	h := &house{binary: folder + "/porthouse", newer: newer, data: folder + "/data", folder: folder, puddles: puddles, args: args, address: anyPort}
 	if err := copyFile(binary, h.binary); err != nil {
 		return nil, fmt.Errorf("copy the binary: %v", err)
-	}
-	if h.address, err = freeAddress(); err != nil {
-		return nil, err
 	}
 	if h.log, err = os.Create(folder + "/log"); err != nil {
 		return nil, err
@@ -67,14 +63,25 @@ func (h *house) up(ctx context.Context) error {
 		return err
 	}
 	go c.Wait()
-	_, err := h.serving(ctx)
-	return err
+	s, err := h.serving(ctx)
+	if err != nil {
+		return err
+	}
+	if len(s.Listen) == 0 {
+		return errors.New("the house does not say where it listens")
+	}
+	h.address = s.Listen[0] // the port it got, and keeps when it starts again
+	return nil
 }
+
+// anyPort is one of loopback that the kernel chooses.
+var anyPort = netip.MustParseAddrPort("127.0.0.1:0")
 
 // A status is what porthouse status says, as far as it is needed.
 type status struct {
-	PID     int    `json:"pid"`
-	State   string `json:"state"`
+	PID     int              `json:"pid"`
+	State   string           `json:"state"`
+	Listen  []netip.AddrPort `json:"listen"`
 	Puddles []struct {
 		Slot  int    `json:"slot"`
 		PID   int    `json:"pid"`
@@ -115,10 +122,10 @@ func (h *house) command(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	c := exec.CommandContext(ctx, h.binary, append(args, "--data", h.data)...)
-	var errors bytes.Buffer
-	c.Stderr = &errors
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
 	out, err := c.Output()
-	switch said := strings.TrimSpace(errors.String()); {
+	switch said := strings.TrimSpace(stderr.String()); {
 	case err == nil:
 		return out, nil
 	case strings.Contains(said, "no command"):
@@ -151,15 +158,6 @@ func copyFile(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
-}
-
-func freeAddress() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort(), nil
 }
 
 // stop stops a house of our own, and counts what is left of it.
