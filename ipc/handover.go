@@ -47,6 +47,7 @@ type Held struct {
 	Rooms    []HeldRoom
 	Siblings []AskRegister
 	Callers  map[string]int `msgpack:",omitempty"` // connections by address (AskCall); with Last
+	First    bool           // what was told before is not so any more
 	Last     bool           // that was all: what is not in them is not held
 }
 
@@ -54,6 +55,22 @@ type Held struct {
 type HeldRoom struct {
 	Room  []byte
 	Grant uint64
+}
+
+// Stand tells a supervisor that has not heard all news, in as many words as it
+// takes, what the table does not show of sockets: whose they are, and the rooms
+// of those that are in several.
+type Stand struct {
+	Sequences []Standing
+	First     bool // what was told before is not so any more
+	Last      bool // that was all: the others are nobody's
+}
+
+// Standing is one of them.
+type Standing struct {
+	ID     schema.SequenceID
+	Client string   `msgpack:",omitempty"`
+	Rooms  []string `msgpack:",omitempty"` // nil where the table shows the room
 }
 
 // Self is what a puddle knows of a socket that is more than an anonymous raw

@@ -96,6 +96,7 @@ type FromPuddle struct {
 	Frozen  *Frozen  `msgpack:",omitempty"`
 	Adopted *Adopted `msgpack:",omitempty"`
 	Held    *Held    `msgpack:",omitempty"`
+	Stand   *Stand   `msgpack:",omitempty"`
 	Unkept  *Unkept  `msgpack:",omitempty"`
 	Ready   *Ready   `msgpack:",omitempty"`
 	Hung    *Hung    `msgpack:",omitempty"`

@@ -1,9 +1,6 @@
 package puddle
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
 
@@ -135,48 +132,12 @@ func (p *Puddle) newSupervisor(fd int) {
 		return
 	}
 	p.orphaned, p.flushing = false, false
+	p.table.LeaveFollower() // what the one before has heard is not known any more
 	p.tellHeld()
 	for _, asked := range p.questions.pending {
 		p.questions.asks = append(p.questions.asks, asked.question)
 	}
 	p.log.Info("another supervisor has come")
-}
-
-const heldMost = 128 // rooms a word
-
-// tellHeld tells the supervisor of the rooms and keys here, some in each turn.
-// Until it knows all it is asked nothing.
-func (p *Puddle) tellHeld() {
-	p.untold = true
-	rooms := slices.Collect(maps.Values(p.byName))
-	p.tellSome(rooms, 0)
-}
-
-func (p *Puddle) tellSome(rooms []uint32, from int) {
-	word := &ipc.Held{}
-	for ; from < len(rooms) && len(word.Rooms) < heldMost; from++ {
-		r := rooms[from]
-		if p.rooms[r] == nil || p.byName[p.rooms[r].Name] != r {
-			continue // gone meanwhile
-		}
-		held, _ := p.table.SpanBytes(p.table.Rooms[r].Facts)
-		word.Rooms = append(word.Rooms, ipc.HeldRoom{Room: held, Grant: p.rooms[r].Grant})
-	}
-	if word.Last = from == len(rooms); word.Last {
-		for i, st := range p.standings {
-			if st != nil && st.key != "" {
-				word.Siblings = append(word.Siblings, registration(st.key, p.table.Sockets[i].ID))
-			}
-		}
-		word.Callers = p.allCallers()
-	}
-	p.say(ipc.FromPuddle{Held: word})
-	if word.Last {
-		p.untold = false
-		p.askAll()
-		return
-	}
-	p.box.call(func() { p.tellSome(rooms, from) })
 }
 
 // monotonic is the clock that all processes of the machine share, ms.

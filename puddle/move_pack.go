@@ -149,11 +149,13 @@ func (p *Puddle) withhold(i uint32) {
 	p.waiting = append(p.waiting, i)
 }
 
-// stay serves a socket again that was on its way.
+// stay serves a socket again that was on its way. The registry may have heard
+// that it came to the target.
 func (p *Puddle) stay(i uint32) {
 	s := &p.table.Sockets[i]
 	s.Moves = 0
 	s.Flags &^= table.FlagWaiting
+	p.stand(i, s.State)
 	p.owe(i)
 	p.schedule(i, p.now+1)
 	p.readOn(i, table.FlagPaused)

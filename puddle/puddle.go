@@ -46,6 +46,7 @@ type Puddle struct {
 	passed     map[uint64]func(hitAnswer)   // to the successor
 	passedID   uint64
 	untold     bool // the supervisor does not know yet what is held here
+	retold     retold
 	frozen     bool // another serves the table, or is about to
 	flushing   bool // something waits for the supervisor to take it
 	orphaned   bool // it is gone

@@ -127,8 +127,7 @@ func (p *Puddle) press(position uint64) {
 		}
 	}
 	if p.table.FollowedTo() < position {
-		p.table.LeaveFollower()
-		p.news = true
+		p.leaveFollower()
 	}
 	p.table.MoveOn(p.needed())
 }

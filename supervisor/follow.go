@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -44,8 +43,7 @@ func (s *supervisor) followAll() {
 func (s *supervisor) follow(slot *slot) {
 	lost := slot.table.News(func(n table.News) { s.hear(slot, n) })
 	if lost {
-		s.log.Warn("the registry fell behind a puddle: reading its sockets anew", "puddle", slot.number)
-		s.recount(slot)
+		s.loseTrack(slot)
 	}
 	s.countRooms()
 }
@@ -57,6 +55,7 @@ func (s *supervisor) countRooms() {
 }
 
 func (s *supervisor) hear(slot *slot, n table.News) {
+	slot.recount.hear(n)
 	switch n.Kind {
 	case table.Join:
 		s.registry.note(rowOf(slot, n), roomJoined{Sequence: n.ID, Room: n.Room})
@@ -89,81 +88,4 @@ func (s *supervisor) gone(id schema.SequenceID) {
 	s.siblings.gone(id)
 	delete(s.gather.fixed, id)
 	s.directory.gone(id)
-}
-
-// recount takes the sockets themselves for the truth about a slot. Whose they
-// are, and which rooms one has that is in several, is as it was known. Of those
-// that came or went while it looked, the news tell again.
-func (s *supervisor) recount(slot *slot) {
-	before := s.registry.standings(slot.number)
-	s.vacate(slot, func(n table.News) {
-		if n.Kind == table.Join || n.Kind == table.Stand {
-			known := before[n.ID]
-			known.client = n.Client
-			before[n.ID] = known
-		}
-	})
-	s.noteSlot(slot)
-	s.recountRooms(slot)
-	for seen := range slot.table.Sequences {
-		if seen.State == schema.Handshake {
-			continue
-		}
-		known := before[seen.ID]
-		delete(before, seen.ID)
-		s.recountSequence(slot, seen, known)
-	}
-	for id := range before {
-		s.gone(id)
-	}
-}
-
-func (s *supervisor) recountSequence(slot *slot, seen table.Seen, known standing) {
-	s.registry.note(sequenceRow{
-		ID: seen.ID, Slot: slot.number, Client: known.client, State: seen.State, Address: seen.Address.String(), Since: seen.Since,
-	})
-	rooms := known.rooms
-	switch {
-	case seen.Room != "":
-		rooms = []string{seen.Room}
-	case seen.State != schema.InRoom:
-		rooms = nil
-	}
-	for _, room := range rooms {
-		s.registry.note(roomJoined{Sequence: seen.ID, Room: room})
-		s.directory.joined(seen.ID, room)
-	}
-	for _, room := range known.rooms {
-		if !slices.Contains(rooms, room) {
-			s.directory.left(seen.ID, room)
-		}
-	}
-}
-
-// recountRooms finds the entries of a slot's rooms. Of two with one name, the
-// one that is let go has nobody in it.
-func (s *supervisor) recountRooms(slot *slot) {
-	t := slot.table
-	for index := range t.Rooms {
-		r := &t.Rooms[index]
-		if r.Length == 0 {
-			return // never used, and none after it
-		}
-		here, held := t.Present(uint32(index), 0)
-		if !held {
-			continue
-		}
-		name := r.Name()
-		if _, known := s.rooms.index(name, slot.number); !known || here.Members > 0 {
-			s.rooms.hold(name, slot.number, uint32(index))
-		}
-	}
-}
-
-// vacate takes everything that a slot has out of the registry, with the news
-// that were not heard; missed is called with those.
-func (s *supervisor) vacate(slot *slot, missed func(table.News)) {
-	slot.table.News(missed)
-	s.registry.note(puddleGone(slot.number))
-	s.rooms.vacate(slot.number)
 }

@@ -97,6 +97,7 @@ func (s *supervisor) passMoving(word *ipc.Moving, descriptors []int) {
 		closeDescriptors(descriptors) // the one that expects them gives them up, and says so
 		return
 	}
+	s.follow(s.slots[m.from]) // what is news there is older than what they do elsewhere
 	s.say(s.slots[m.to], ipc.ToPuddle{Moving: word}, descriptors...)
 }
 

@@ -48,6 +48,7 @@ type slot struct {
 
 	inherited bool            // from another supervisor, and not all is known
 	has       map[string]bool // rooms, while its puddle tells them
+	recount   *recount        // nil: all its news were heard
 
 	beat  uint64 // heartbeat, when last looked at
 	still int    // how many looks ago it moved
@@ -269,7 +270,10 @@ func (slot *slot) lay() {
 func (s *supervisor) clearUp(slot *slot) {
 	slot.lay()
 	slot.missed = nil
-	s.vacate(slot, func(table.News) {})
+	slot.table.News(func(table.News) {})
+	slot.recount = nil
+	s.registry.note(puddleGone(slot.number))
+	s.rooms.vacate(slot.number)
 	s.directory.vacate(slot.number)
 	s.siblings.vacate(slot.number)
 	s.callers.hold(slot.number, nil)

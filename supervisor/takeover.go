@@ -177,7 +177,7 @@ func awaitProcess(pid int) func() {
 
 // held takes what a puddle has of rooms and keys from before.
 func (s *supervisor) held(slot *slot, word *ipc.Held) {
-	if slot.has == nil {
+	if word.First || slot.has == nil {
 		slot.has = map[string]bool{}
 	}
 	for n := range word.Rooms {
@@ -197,7 +197,6 @@ func (s *supervisor) held(slot *slot, word *ipc.Held) {
 		s.callers.hold(slot.number, word.Callers)
 		s.directory.reconcile(slot.number, slot.has)
 		slot.has, slot.inherited = nil, false
-		s.recount(slot)
 		s.countRooms()
 	}
 }

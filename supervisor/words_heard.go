@@ -52,6 +52,8 @@ func (s *supervisor) reported(r report) {
 		s.adopted(slot, r.word.Adopted)
 	case r.word.Held != nil:
 		s.held(slot, r.word.Held)
+	case r.word.Stand != nil:
+		s.stand(slot, r.word.Stand)
 	case r.word.Hung != nil:
 		s.hangs(slot, r.word.Hung.Slot)
 	case r.word.MoveDone != nil:

@@ -188,6 +188,7 @@ func (h *house) status() (s status, err error) {
 type listed struct {
 	Sequence string
 	Slot     int
+	Client   string
 	State    string
 	Rooms    []string
 	Address  string

@@ -114,18 +114,18 @@ func (t *Table) Commit(r *Record) (at, end uint64) {
 		at += left
 	}
 	t.touched = max(t.touched, at&uint64(len(t.log)-1)+uint64(r.Size))
-	if r.Kind.news() {
-		if atomic.LoadUint64(&t.h.follow) >= t.h.newsTo {
-			atomic.StoreUint64(&t.h.newsFrom, at)
-		}
-		atomic.StoreUint64(&t.h.newsTo, at+uint64(r.Size))
-	}
 	end = at + uint64(r.Size)
 	point()
 	atomic.StoreUint64(&t.h.head, end)
 	point()
 	t.apply(r)
 	point()
+	if r.Kind.news() { // what has not happened must not be heard of
+		if atomic.LoadUint64(&t.h.follow) >= t.h.newsTo {
+			atomic.StoreUint64(&t.h.newsFrom, at)
+		}
+		atomic.StoreUint64(&t.h.newsTo, end)
+	}
 	return at, end
 }
 

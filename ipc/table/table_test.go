@@ -246,6 +246,36 @@ func commitNews(made *Table, kind Kind, id schema.SequenceID, name string) {
 	made.Commit(record)
 }
 
+// TestNewsOfWhatHappened looks for news at each point of a commit: of a record
+// that a death at that point would undo there are none.
+func TestNewsOfWhatHappened(t *testing.T) {
+	made := small(t)
+	other := again(t, made)
+	points, undone := 0, 0
+	Point = func() {
+		points++
+		heard := false
+		other.News(func(News) { heard = true })
+		if committed := made.Head() > 0; !committed {
+			undone++
+			if heard {
+				t.Errorf("point %d: heard of a record that is not committed", points)
+			}
+		}
+	}
+	defer func() { Point = nil }()
+	commitNews(made, Hold, 0, "chat")
+	if undone == 0 || points == undone {
+		t.Errorf("%d of %d points are before the commit", undone, points)
+	}
+	Point = nil
+	heard := 0
+	other.News(func(News) { heard++ })
+	if heard != 1 {
+		t.Errorf("heard %d news after the commit, want 1", heard)
+	}
+}
+
 func TestNewsAcrossProcesses(t *testing.T) {
 	made := small(t)
 	other := again(t, made)

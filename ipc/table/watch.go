@@ -17,7 +17,8 @@ import (
 type Seen struct {
 	ID      schema.SequenceID
 	State   schema.State
-	Room    string // empty: in none
+	Room    string // empty: in none, or in more than one
+	Moves   bool   // it is on its way to another slot, or has just come
 	Address netip.AddrPort
 	Since   time.Time
 }
@@ -60,7 +61,7 @@ func (t *Table) Sequences(yield func(Seen) bool) {
 			}
 			continue
 		}
-		seen := Seen{ID: schema.SequenceID(id), State: s.State, Room: t.nameOf(s.Room), Address: addressOf(s.Addr[:], s.Port), Since: time.UnixMilli(s.Since)}
+		seen := Seen{ID: schema.SequenceID(id), State: s.State, Room: t.nameOf(s.Room), Moves: s.Moves != 0, Address: addressOf(s.Addr[:], s.Port), Since: time.UnixMilli(s.Since)}
 		if atomic.LoadUint64((*uint64)(&s.ID)) != id {
 			continue // it went while we looked
 		}
