@@ -7,11 +7,12 @@
             print(message.sender, message.data)
 """
 
+from .connecting import connect
 from .envelope import Data, Message, Sender
 from .errors import PorthouseError
-from .house import House, Member, connect
+from .house import House
 from .pipe import Pipe, raw
-from .room import Room
+from .room import Member, Room
 from .stream import Event, Receipt
 
 __version__ = "0.1.0"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl as tls
 import uuid
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, AsyncIterator, Coroutine, Dict, Generator, List, Mapping, Optional, Set, Tuple, Type
+from dataclasses import dataclass
+from typing import Any, AsyncIterator, Coroutine, Dict, List, Mapping, Optional, Set
 
-from .envelope import Codec, Data, Envelope, Frame, codec
+from .envelope import Codec, Data, Envelope, Frame
 from .errors import LONGEST, RETURN, UNAUTHORIZED, PorthouseError, lost, pause
 from .inbox import Flow, Inbox
 from .link import Address, ConnectionClosed, Secret, Socket, abort, closing, is_open, now_of
-from .room import Room
+from .room import Member, Room
 from .stream import Event, Receipt, Stream, To, event_of, receivers
 
 log = logging.getLogger("porthouse")
@@ -26,14 +24,6 @@ HEARTBEAT, SILENCE = 20.0, 40.0  # seconds: between pings; of silence, then the 
 
 _AGAIN = frozenset({"whoami", "spaces", "who", "rules", "ping", "help"})  # harmless if done twice
 _LATER = frozenset({"full", "rate", "unavailable"})  # a room that refuses so may let in later
-
-
-@dataclass(frozen=True)
-class Member:
-    """Who is in a room; client is None for an anonymous one."""
-
-    client: Optional[str]
-    sequence: str
 
 
 @dataclass
@@ -616,67 +606,3 @@ def _fail(request: _Request, error: PorthouseError) -> None:
 def _asked(reply: Envelope) -> PorthouseError:
     asks = " and ".join(reply["ask"])
     return PorthouseError("unauthorized", f"{reply['room']} asks for {asks}: give them with join", do="join")
-
-
-@dataclass
-class Connecting:
-    """What connect returns: `async with` it, or await it and close the house."""
-
-    address: Address
-    protocol: str
-    options: Dict[str, Any] = field(default_factory=dict)
-    house: Optional[House] = None
-
-    async def open(self) -> House:
-        self.house = House(self.address, codec(self.protocol), **self.options)
-        await self.house._start()
-        return self.house
-
-    def __await__(self) -> Generator[Any, None, House]:
-        return self.open().__await__()
-
-    async def __aenter__(self) -> House:
-        return await self.open()
-
-    async def __aexit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        if self.house is not None:
-            await self.house.close()
-
-
-def connect(
-    url: str,
-    *,
-    token: Optional[Secret] = None,
-    login: Optional[Tuple[str, str]] = None,
-    password: Optional[Secret] = None,
-    otp: Optional[Secret] = None,
-    protocol: str = "json",
-    queue: int = 1024,
-    patient: bool = False,
-    reconnect: bool = True,
-    retry: bool = False,
-    headers: Optional[Mapping[str, str]] = None,
-    ssl: Optional[tls.SSLContext] = None,
-    max_size: int = 32 << 20,
-) -> Connecting:
-    """Opens a socket to a house: `async with porthouse.connect(url) as house`.
-
-    url        ws://HOST/ for a lobby or space, ws://HOST/chat for a room
-    token      a str, or a callable (async or not) that gives a fresh one
-    login      (client, password) instead
-    password, otp   if the room of the address asks; callables too
-    protocol   "json" or "msgpack"
-    queue      messages of a room that may wait here before reading pauses
-    patient    tries on where the first attempt fails
-    reconnect  comes back when the socket is lost
-    retry      gives each send a key, so that one whose receipt was lost is said
-               again; it costs the house a question each
-    max_size   bytes of the largest frame that is taken
-
-    PorthouseError if it cannot be opened.
-    """
-    address = Address(url, token, login, dict(headers or {}), ssl, max_size)
-    options = dict(password=password, otp=otp, queue=queue, patient=patient, reconnect=reconnect, retry=retry)
-    return Connecting(address, protocol, options)

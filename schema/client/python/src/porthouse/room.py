@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from .envelope import Data, Envelope
@@ -9,7 +10,15 @@ from .link import Secret, now_of
 from .stream import Receipt, Stream, To
 
 if TYPE_CHECKING:
-    from .house import House, Member
+    from .house import House
+
+
+@dataclass(frozen=True)
+class Member:
+    """Who is in a room; client is None for an anonymous one."""
+
+    client: Optional[str]
+    sequence: str
 
 
 class Room(Stream):
