@@ -25,8 +25,8 @@ func (f *Feed) Descriptor() int { return f.fd }
 // Hear calls kept for each socket with a descriptor of it, which is the
 // receiver's, dropped for each that is gone again, and ended once, when the
 // stream is complete: the former puddle has said End, or is gone, and all that
-// it sent before was fed. total is how many sockets there are then. io.EOF: the
-// keeper is gone, or has closed this feed; any other error: descriptors may be
+// it sent before was fed. total is how many sockets there are then; ended may
+// close the feed, which is not read any more. io.EOF: the keeper is gone, or has closed this feed; any other error: descriptors may be
 // missing.
 func (f *Feed) Hear(kept func(h Held, fd int), dropped func(Held), ended func(total int)) error {
 	for range hearMost {
@@ -41,6 +41,9 @@ func (f *Feed) Hear(kept func(h Held, fd int), dropped func(Held), ended func(to
 		if err := f.handOut(kept, dropped, ended); err != nil {
 			f.in.close()
 			return fmt.Errorf("feed: %w", err)
+		}
+		if f.in.what == opEnded {
+			return nil
 		}
 	}
 	return nil

@@ -273,6 +273,34 @@ func TestDeadPuddleIsFed(t *testing.T) {
 	s.hears("the end", func() bool { return s.total == 3 && len(s.has) == 3 })
 }
 
+// Who hears the end may close the feed: what has its number then is another's.
+func TestEndedFeedIsNotRead(t *testing.T) {
+	b := newBench(t, time.Minute)
+	b.keep(0, 3)
+	b.must(b.link.Close())
+	s := b.feed()
+	for ended := false; !ended; {
+		b.must(s.feed.Hear(func(_ Held, fd int) { unix.Close(fd) }, func(Held) {}, func(int) {
+			ended = true
+			number := s.feed.Descriptor()
+			b.must(s.feed.Close())
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			b.must(err)
+			if pair[0] != number {
+				b.must(unix.Dup3(pair[0], number, unix.O_CLOEXEC))
+				unix.Close(pair[0])
+			}
+			_, err = unix.Write(pair[1], []byte("220 ready"))
+			b.must(err)
+			unix.Close(pair[1])
+		}))
+	}
+	said := make([]byte, 20)
+	if n, err := unix.Read(s.feed.Descriptor(), said); string(said[:max(n, 0)]) != "220 ready" {
+		t.Errorf("%q, %v was left of what another was told", said[:max(n, 0)], err)
+	}
+}
+
 func TestAnotherPuddleForgets(t *testing.T) {
 	b := newBench(t, time.Minute)
 	_, far := b.keep(0, 2)
