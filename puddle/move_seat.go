@@ -30,6 +30,7 @@ func (p *Puddle) takeInIfReady() {
 	if m.come == nil || m.waits != 0 || !m.still {
 		return
 	}
+	m.cut = true // nothing takes it back
 	var ids []schema.SequenceID
 	entries, selves := p.enrolAllMoved()
 	p.tellKeeperAll() // before anybody is answered
@@ -41,7 +42,6 @@ func (p *Puddle) takeInIfReady() {
 		}
 	}
 	p.settleSiblings(entries, selves)
-	m.descriptors = nil
 	p.raiseFence(fence{op: fenceDone, number: m.number, target: p.slot, mover: m.other, ids: ids}, 1<<m.other)
 	for n, i := range entries {
 		if i != table.NoSocket && p.table.Sockets[i].ID == m.come.Sockets[n].ID {
@@ -54,10 +54,11 @@ func (p *Puddle) takeInIfReady() {
 // enrolAllMoved gives the sockets that come their entries. A sibling is right
 // before its main: where there is no room for either, both stay.
 func (p *Puddle) enrolAllMoved() ([]uint32, []*ipc.Self) {
-	come := p.move.come.Sockets
+	come, descriptors := p.move.come.Sockets, p.move.descriptors
+	p.move.descriptors = nil
 	entries, selves := make([]uint32, len(come)), make([]*ipc.Self, len(come))
 	for n := range come {
-		entries[n], selves[n] = p.enrolMoved(&come[n], p.move.descriptors[n]), &ipc.Self{}
+		entries[n], selves[n] = p.enrolMoved(&come[n], descriptors[n]), &ipc.Self{}
 		if len(come[n].Self) > 0 && ipc.Decode(come[n].Self, selves[n]) != nil {
 			p.log.Error("what a socket was cannot be read", "sequence", come[n].ID.String())
 			selves[n] = &ipc.Self{}

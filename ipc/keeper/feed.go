@@ -26,8 +26,8 @@ func (f *Feed) Descriptor() int { return f.fd }
 // receiver's, dropped for each that is gone again, and ended once, when the
 // stream is complete: the former puddle has said End, or is gone, and all that
 // it sent before was fed. total is how many sockets there are then; ended may
-// close the feed, which is not read any more. io.EOF: the keeper is gone, or has closed this feed; any other error: descriptors may be
-// missing.
+// close the feed, which is not read any more. io.EOF: the keeper is gone, or has
+// closed this feed; any other error: descriptors may be missing.
 func (f *Feed) Hear(kept func(h Held, fd int), dropped func(Held), ended func(total int)) error {
 	for range hearMost {
 		switch err := f.in.receive(f.fd); {
