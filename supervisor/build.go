@@ -81,7 +81,7 @@ func (s *supervisor) buildBook(ctx context.Context) (err error) {
 	if s.book, err = book.Open(ctx, s.store, s.config.Defaults, s.config.Ceilings); err != nil {
 		return err
 	}
-	credentials, err := credential.New(s.config.Keys, clients{s.book})
+	credentials, err := credential.New(s.config.Keys, clients{s.book, s.log})
 	if err != nil {
 		return err
 	}

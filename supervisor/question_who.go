@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/porthouse/porthouse/ipc"
 	"github.com/porthouse/porthouse/schema"
@@ -62,7 +64,25 @@ func (s *supervisor) askHome(a asking, ask *ipc.AskHome) {
 }
 
 // clients is the book as credentials are verified with it.
-type clients struct{ *book.Book }
+type clients struct {
+	*book.Book
+	log *slog.Logger
+}
+
+// codeTime is how long a code waits to be noted where it outlives the house.
+const codeTime = time.Second
+
+// UseCode notes that a one-time code was used. What cannot be noted counts as
+// fresh: the verifier remembers it, as long as this process lives.
+func (c clients) UseCode(key [32]byte, step, past int64) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), codeTime)
+	defer cancel()
+	fresh, err := c.Book.UseCode(ctx, key, step, past)
+	if err != nil {
+		c.log.Warn("a one-time code that was used is not noted in the database: should the house start anew within 90 s, it is good again", "error", err)
+	}
+	return fresh || err != nil
+}
 
 // Client is a row: its name and flags.
 func (c clients) Client(name string) (schema.Identity, bool) {

@@ -66,6 +66,12 @@ var migrations = [...]string{
 		PRIMARY KEY (host, path),
 		CHECK ((room IS NULL) <> (client IS NULL))
 	) STRICT, WITHOUT ROWID;`,
+
+	// 3: one-time codes that were used lately.
+	`CREATE TABLE codes (
+		key  BLOB PRIMARY KEY, -- whose and of which secret, hashed
+		step INTEGER NOT NULL -- of 30 s since 1970
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema up to date, a transaction a step. A file that

@@ -16,14 +16,18 @@ const (
 )
 
 // codes checks one-time codes (RFC 6238: SHA-1, six digits, 30 s), each good
-// once for its owner.
+// once for its owner, also where the house has begun anew since.
 type codes struct {
-	sealer
+	sealer // whose key is no secret: the next process seals alike
+	keep   func(key [32]byte, step, past int64) (fresh bool)
+
 	mu   sync.Mutex
 	used map[digest]int64 // owner and secret -> the last step that was used
 }
 
-func newCodes() *codes { return &codes{sealer: newSealer(), used: map[digest]int64{}} }
+func newCodes(keep func(key [32]byte, step, past int64) bool) *codes {
+	return &codes{keep: keep, used: map[digest]int64{}}
+}
 
 // spend tells whether a code is right and neither it nor a later one was used
 // by the same owner, and uses it.
@@ -33,6 +37,11 @@ func (c *codes) spend(owner, secret, code string, now time.Time) bool {
 		return false
 	}
 	key := c.seal(owner, secret)
+	return c.note(key, step, now) && c.keep(key, step, stepOf(now)-codeSkew-1)
+}
+
+// note tells whether a step is later than all that this process has seen of it.
+func (c *codes) note(key digest, step int64, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, known := c.used[key]

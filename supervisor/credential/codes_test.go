@@ -44,7 +44,7 @@ func TestCodeVectors(t *testing.T) {
 func TestCodesOnce(t *testing.T) {
 	const other = "JBSWY3DPEHPK3PXP"
 	now := time.Unix(1111111111, 0)
-	c := newCodes()
+	c := newCodes(kept{}.use)
 	for i, test := range []struct {
 		owner, code string
 		at          time.Time
@@ -71,7 +71,7 @@ func TestCodesOnce(t *testing.T) {
 // A full table forgets only steps that are past: no code gets good again.
 func TestCodesFull(t *testing.T) {
 	now := time.Unix(1111111111, 0)
-	c := newCodes()
+	c := newCodes(kept{}.use)
 	for i := range codesMost {
 		c.used[c.seal(fmt.Sprint(i))] = stepOf(now)
 	}
@@ -82,5 +82,33 @@ func TestCodesFull(t *testing.T) {
 	c.used[c.seal("last")] = stepOf(later)
 	if !c.spend("alice", vectorSecret, mustCode(t, later), later) || len(c.used) != 2 {
 		t.Errorf("later: %d steps are remembered", len(c.used))
+	}
+}
+
+// kept is what outlives a process.
+type kept map[[32]byte]int64
+
+func (k kept) use(key [32]byte, step, past int64) bool {
+	if step <= max(past, k[key]) {
+		return false
+	}
+	k[key] = step
+	return true
+}
+
+// The next process knows which codes the one before has taken.
+func TestCodesOnceForTheNextProcess(t *testing.T) {
+	now, left := time.Unix(1111111111, 0), kept{}
+	if !newCodes(left.use).spend("alice", vectorSecret, "050471", now) {
+		t.Fatal("a right code is not taken")
+	}
+	next := newCodes(left.use)
+	for _, code := range []string{"050471", "081804"} {
+		if next.spend("alice", vectorSecret, code, now) {
+			t.Errorf("%s is good again in the next process", code)
+		}
+	}
+	if !next.spend("bob", vectorSecret, "050471", now) {
+		t.Error("another's code is not taken")
 	}
 }

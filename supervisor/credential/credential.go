@@ -25,6 +25,11 @@ type Clients interface {
 	PasswordHash(client string) (hash string, ok bool)
 	// TOTPSecret is a client's secret, base32; not ok: it has none.
 	TOTPSecret(client string) (secret string, ok bool)
+	// UseCode notes, where it outlives this process, that a one-time code of a
+	// step was used. past is the last step whose codes are right no more. not
+	// fresh: it, or a later one of the key, was noted before. It may wait for
+	// the disk.
+	UseCode(key [32]byte, step, past int64) (fresh bool)
 	// Token finds an opaque token by the SHA-256 of its whole text. expires is
 	// in Unix seconds, 0: never.
 	Token(hash [32]byte) (id, client string, expires int64, rooms schema.TokenRooms, ok bool)
@@ -91,7 +96,7 @@ func New(config Config, clients Clients) (*Verifier, error) {
 		turns:     newTurns(tries.count),
 		addresses: tries,
 		pairs:     newPairs(),
-		codes:     newCodes(),
+		codes:     newCodes(clients.UseCode),
 		dummy:     unmatched(),
 	}
 	v.tokens.Store(tokens)
