@@ -249,21 +249,44 @@ func TestScaleLosesNothing(t *testing.T) {
 	c.settle()
 }
 
+// TestKeeperKilled kills the keepers, and once others have what they had, a
+// puddle: what is lost is what neither has.
 func TestKeeperKilled(t *testing.T) {
 	h := newHouse(t, 2)
 	c := gather(t, h, 4, 6)
 	time.Sleep(200 * time.Millisecond)
+	all := h.kept()
+	if all < 4*6 {
+		t.Fatalf("the keepers have %d sockets", all)
+	}
 	for range 3 {
 		for _, pid := range h.children("keeper") {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
-		time.Sleep(300 * time.Millisecond)
+		h.eventually("other keepers have all sockets", func() bool { return h.kept() >= all })
 		status, err := h.status()
 		Check(t, err)
 		syscall.Kill(status.Puddles[0].Pid, syscall.SIGKILL)
-		time.Sleep(300 * time.Millisecond)
+		killed := status.Puddles[0].Pid
+		h.eventually("another puddle serves", func() bool {
+			status, err := h.status()
+			return err == nil && status.Puddles[0].Pid != killed && status.Puddles[0].State == "serving"
+		})
 	}
 	c.settle()
+}
+
+// kept is how many sockets the keepers have, their own links among them.
+func (h *house) kept() (n int) {
+	for _, pid := range h.children("keeper") {
+		descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, path := range descriptors {
+			if what, _ := os.Readlink(path); strings.HasPrefix(what, "socket:") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // again starts the house anew on its folder.
