@@ -15,6 +15,7 @@ here=$PWD/scripts/conformance
 work=${1:-$(mktemp -d)}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
+rm -rf "$work/data" # each run has a house of its own
 
 CGO_ENABLED=0 go build -o "$work/porthouse" ./cmd/porthouse
 house=("$work/porthouse" --data "$work/data")
